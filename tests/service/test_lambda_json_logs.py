@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import allow, code, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -63,6 +63,7 @@ def test_levels_need_json(client: Client, role: str) -> None:
 
 def test_a_function_logs_json_into_its_own_group(client: Client, role: str) -> None:
     group = f"/orders/{uuid4().hex[:8]}"
+    allow(client("iam"), role.rpartition("/")[2], "logs:PutLogEvents")
     made = _create(client, role, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
     assert made["LoggingConfig"] == {
         "LogFormat": "JSON",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Caller, Scope
 from nightbus.store.interface import Change
 
 if TYPE_CHECKING:
@@ -81,11 +81,15 @@ class LogLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogPart:
-    """Lines for a log stream of the function's account and region."""
+    """Lines for a log stream of the function's account and region.
+
+    `writer` is the session of the function's role where the group is not the function's own, None where it is.
+    """
 
     group: str
     stream: str
     lines: Sequence[LogLine]
+    writer: Caller | None = None
 
 
 @dataclass(frozen=True, slots=True)

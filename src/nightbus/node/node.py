@@ -159,7 +159,7 @@ class Node:
         authorizer = Authorizer(
             principals, resources, self.clock, self._authorization, unknown_roles=self.dev_credentials
         )
-        log_sink = self._log_writer = LogWriter(store, self.clock)
+        log_sink = self._log_writer = LogWriter(store, self.clock, authorizer)
         self.functions = Runner(
             self.folder / "functions",
             self.clock,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from nightbus.aws.calls import Caller
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
 from nightbus.functions.extensions.registry import Failure
@@ -18,7 +19,7 @@ from nightbus.functions.logs.platform_log import PlatformLog
 from nightbus.functions.logs.reports import exit_reason, timeout_text
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.functions.runtime_api.api import Answer
-from nightbus.functions.variables import log_group
+from nightbus.functions.variables import is_own_log_group, log_group
 
 log = logging.getLogger("nightbus.functions")
 
@@ -48,6 +49,7 @@ class EnvironmentLog:
         started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
         self._group = log_group(spec)
+        self._writer = None if is_own_log_group(spec) else _role_session(spec)
         self.output = Output(clock, self._write_safely)
         if spec.log_format == "JSON":
             self.output.is_written = line_filter(level_number(spec.application_log_level))
@@ -60,7 +62,7 @@ class EnvironmentLog:
             log.exception("%d log lines of %s were not written", len(lines), self._spec.name)
 
     def part(self, lines: Sequence[LogLine]) -> LogPart:
-        return LogPart(self._group, self.stream, lines)
+        return LogPart(self._group, self.stream, lines, self._writer)
 
     async def timed_out(self, request_id: str) -> EnvironmentEnded:
         await self.output.drain()
@@ -106,3 +108,7 @@ class EnvironmentLog:
                 post_runtime_ms=run.post_runtime_ms,
             )
         )
+
+
+def _role_session(spec: FunctionSpec) -> Caller:
+    return Caller.in_role(spec.role, spec.name, "lambda.amazonaws.com", spec.arn)

@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
 from nightbus.functions.logs.platform_events import STARTS, started_request
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
+from nightbus.policies.request import Need
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, RequireRecord, Store
 from nightbus.store.known_records import KnownRecords
@@ -40,7 +43,9 @@ class LogWriter:
     It remembers which streams exist, because nearly every write goes to a stream that it has written to before.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, authorizer: Authorizer | None = None) -> None:
+        """With an `authorizer`, lines whose writer may not write them are left out, as AWS leaves them out."""
+        self._authorizer = authorizer
         self._store = store
         self._streams = KnownRecords(store, [STREAM])
         self._clock = clock
@@ -53,7 +58,7 @@ class LogWriter:
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
         same."""
-        if not part.lines:
+        if not part.lines or not await self._is_permitted(scope, part):
             await self._store.commit(*also)
             return
         one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
@@ -61,6 +66,13 @@ class LogWriter:
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting())
         await one.done
+
+    async def _is_permitted(self, scope: Scope, part: LogPart) -> bool:
+        if part.writer is None or self._authorizer is None or not self._authorizer.enforces:
+            return True
+        stream = f"log-group:{part.group}:log-stream:{part.stream}"
+        resource = arn("logs", scope.region, scope.account, stream)
+        return await self._authorizer.admits(part.writer, scope, Need("logs:PutLogEvents", resource))
 
     async def close(self) -> None:
         """Return when everything so far is written."""

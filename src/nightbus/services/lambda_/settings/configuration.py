@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.arn import last_part
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import is_retired_runtime, is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
@@ -78,7 +79,7 @@ def _set_dead_letters(config: dict[str, Any], target: str) -> None:
     """Set the dead-letter target. An empty one removes it, as on AWS."""
     config.pop("DeadLetterConfig", None)
     if target:
-        if not target.startswith(("arn:aws:sqs:", "arn:aws:sns:")):
+        if not target.startswith(("arn:aws:sqs:", "arn:aws:sns:")) or not last_part(target):
             raise invalid_parameter_value(
                 f"The provided target ARN {target} is not supported: a queue or a topic is wanted."
             )

@@ -9,7 +9,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.support import takes_invocation_records
 from nightbus.services.context import Context
 from nightbus.services.lambda_.access.sending_rights import check_sending
-from nightbus.services.lambda_.errors import not_found
+from nightbus.services.lambda_.errors import invalid_parameter_value, not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     EVENT_INVOKE,
@@ -104,7 +104,12 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
         destination = (config.get(outcome) or {}).get("Destination")
         if not destination:
             continue
-        if not takes_invocation_records(Arn.parse(destination), outcome):
+        try:
+            parsed = Arn.parse(destination)
+        except ValueError:
+            text = f"The destination ARN {destination} is invalid."
+            raise invalid_parameter_value(text) from None
+        if not takes_invocation_records(parsed, outcome):
             raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
         by_outcome[outcome] = {"Destination": destination}
     return by_outcome
