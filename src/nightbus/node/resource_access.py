@@ -71,8 +71,9 @@ class ServiceResources:
         return changes
 
     def _finder(self, arn: str, name: str) -> Finder | None:
-        """Return the function of the ARN's service, None where it has none."""
-        service = arn.split(":", 3)[2] if arn.startswith("arn:") and arn.count(":") > 2 else ""
+        """Return the function of the ARN's service, None where it has none, and for a text that is not an ARN."""
+        parts = arn.split(":", 5)
+        service = parts[2] if len(parts) == 6 and parts[0] == "arn" and parts[5] else ""
         if (service, name) not in self._finders:
             modules = [] if service not in SERVICES else service_modules(service)
             found = [getattr(module, name) for module in modules if hasattr(module, name)]
