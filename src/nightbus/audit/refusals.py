@@ -26,6 +26,12 @@ _CLOUDFORMATION = "cloudformation.amazonaws.com"
 # The last part of a name that CloudFormation generates: `<stack>-<id>-<12 characters>`; not that of a UUID.
 _ENDING = re.compile(r"(?<=[\w-]{3})(?<![0-9a-f]{4}-[0-9a-f]{4})-[A-Za-z0-9]{12}(?=[:/]|-[A-Za-z0-9?]{6}$|$)")
 _CAPITALS = 4
+# What AWS adds to the names of stacks and secrets, which is another at the next creation, and what policies say for it:
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+_ADDED = (
+    (re.compile(r"(:cloudformation:[^:]*:\d*:stack/[^/]+/)[0-9a-f]{8}-[0-9a-f-]{27}"), r"\1*"),
+    (re.compile(r"(:secretsmanager:[^:]*:\d*:secret:.+-)[A-Za-z0-9]{6}$"), r"\1??????"),
+)
 _MOST_KEYS = 40
 _MOST_READ = 10_000
 
@@ -123,6 +129,9 @@ def _remedy(request: AccessRequest, decision: Decision, *, by_stack: bool) -> di
     statement = smallest_statement(request)
     if by_stack:
         statement["Resource"] = _ENDING.sub(_any_if_generated, request.resource)
+    if kind is not PolicyKind.RESOURCE:
+        for added, pattern in _ADDED:
+            statement["Resource"] = added.sub(pattern, statement["Resource"])
     if kind in (PolicyKind.RESOURCE, PolicyKind.TRUST):
         statement = {"Effect": "Allow", "Principal": _named(request), **statement}
         if kind is PolicyKind.TRUST:

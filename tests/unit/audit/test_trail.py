@@ -202,3 +202,23 @@ def test_a_stacks_statement_is_for_its_next_attempt_too(resource: str, named: st
     for call, due in ((CALL, resource), (CALL.through("cloudformation"), named)):
         kept = refusal(request, Policies(identity=()), call)
         assert (kept["resource"], kept["remedy"]["statement"]["Resource"]) == (resource, due)
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        ("cloudformation:us-east-1:1:stack/shop/ab987407-76c7-4916-a411-62cfe06b4154", "stack/shop/*"),
+        ("cloudformation:us-east-1:1:stack/shop/*", "stack/shop/*"),
+        ("secretsmanager:us-east-1:1:secret:shop/db-eDsZDS", "secret:shop/db-??????"),
+        ("secretsmanager:us-east-1:1:secret:shop/db-??????", "secret:shop/db-??????"),
+        ("sqs:us-east-1:1:shop-eDsZDS", "1:shop-eDsZDS"),
+    ],
+)
+def test_a_statement_is_for_the_next_stack_or_secret_of_the_name_too(resource: str, named: str) -> None:
+    user = f"arn:aws:iam::{SCOPE.account}:user/ada"
+    request = AccessRequest("x:Read", f"arn:aws:{resource}", arn=user, account=SCOPE.account)
+    kept = refusal(request, Policies(identity=()))
+    assert (kept["resource"], kept["remedy"]["statement"]["Resource"][-len(named) :]) == (
+        request.resource,
+        named,
+    )
