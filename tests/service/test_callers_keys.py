@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from nodes import RunningNode
+from nodes import RunningNode, clean_environment
 from signed_requests import Key, Request, new_user_key, send, sign
 from url_rig import HANDLER, ask, make, open_url
 
@@ -261,3 +262,20 @@ def test_a_session_whose_role_is_gone_is_refused_in_the_words_of_the_service(str
     iam.delete_role(RoleName="gone")
     codes = {service: error(strict, service, key)[0] for service in CODES}
     assert codes == {**CODES, "s3": "InvalidToken"}
+
+
+def test_doctor_knows_roles_by_names_with_capitals(strict: RunningNode) -> None:
+    def doctor() -> str:
+        command = ["nightbus", "doctor", "--data", str(strict.folder)]
+        return subprocess.run(
+            command, env=clean_environment(), capture_output=True, text=True, timeout=60
+        ).stdout
+
+    iam = strict.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName="OfRules", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    strict.client("events").put_rule(Name="named", EventPattern='{"source": ["x"]}', RoleArn=arn)
+    assert "does not exist" not in doctor()
+    iam.delete_role(RoleName="OfRules")
+    assert f"role {arn} does not exist, so it is refused to rule named" in doctor()

@@ -56,7 +56,10 @@ def _name(kind: str, key: str) -> str:
 
 def _exists(patient: Patient, arn: str) -> bool:
     match = _ROLE_ARN.fullmatch(arn)
-    return match is None or reads.get(patient.connection, Scope(match[1], ""), ROLE, match[2]) is not None
+    return (
+        match is None
+        or reads.get(patient.connection, Scope(match[1], ""), ROLE, match[2].lower()) is not None
+    )
 
 
 def _roles(value: Any) -> Iterator[str]:
