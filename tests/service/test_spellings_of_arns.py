@@ -163,3 +163,14 @@ def test_users_and_roles_from_a_region_of_another_partition(own_node: RunningNod
         users, sessions = denied.client("iam", region=region), denied.client("sts", region=region)
         assert code_of(users.create_access_key, UserName="guarded-user") == "AccessDenied"
         assert code_of(sessions.assume_role, RoleArn=role, RoleSessionName="abroad") == "AccessDenied"
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "us-east-1"])
+def test_new_users_and_roles_signed_for_another_partition(own_node: RunningNode, region: str) -> None:
+    arns = [f"arn:aws:iam::{ACCOUNT}:{kind}/*" for kind in ("user", "role", "policy", "group")]
+    iam = user_denied(own_node, f"makers-{region}", *arns).client("iam", region=region)
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    assert code_of(iam.create_user, UserName="made") == "AccessDenied"
+    assert code_of(iam.create_group, GroupName="made") == "AccessDenied"
+    assert code_of(iam.create_policy, PolicyName="made", PolicyDocument=document) == "AccessDenied"
+    assert code_of(iam.create_role, RoleName="made", AssumeRolePolicyDocument=document) == "AccessDenied"

@@ -52,6 +52,16 @@ def _arn(asked: Asked, resource: str) -> str:
     return f"arn:{partition_of(scope.region)}:iam::{scope.account}:{resource}"
 
 
+def _new_arn(asked: Asked, resource: str) -> str:
+    """Return the ARN of a new entity as the caller's policies name it: in the partition of the caller.
+
+    On AWS an account is of one partition. Here a request may be signed for a region of any, which gets around no Deny.
+    """
+    _, partition, _ = f"{asked.call.caller.arn}::".split(":", 2)
+    own = partition or partition_of(asked.call.scope.region)
+    return f"arn:{own}:iam::{asked.call.scope.account}:{resource}"
+
+
 def _existing(kind: str, member: str) -> Resource:
     """Return what makes the ARN of an entity without its path."""
     return lambda asked: _arn(asked, f"{kind}/{asked.text(member)}")
@@ -59,7 +69,7 @@ def _existing(kind: str, member: str) -> Resource:
 
 def _new(kind: str, member: str) -> Resource:
     """Return what makes the ARN of an entity that the request creates."""
-    return lambda asked: _arn(asked, f"{kind}{asked.text('Path') or '/'}{asked.text(member)}")
+    return lambda asked: _new_arn(asked, f"{kind}{asked.text('Path') or '/'}{asked.text(member)}")
 
 
 def _user(asked: Asked) -> str:
@@ -101,7 +111,7 @@ def _renamed(kind: str) -> NeedsOf:
         name, path = asked.text(f"New{kind}Name"), asked.text("NewPath")
         if not name and not path:
             return []
-        new = _arn(asked, f"{kind.lower()}{path or '/'}{name or asked.text(f'{kind}Name')}")
+        new = _new_arn(asked, f"{kind.lower()}{path or '/'}{name or asked.text(f'{kind}Name')}")
         return [Need(f"iam:Update{kind}", new)]
 
     return needs_of
@@ -141,11 +151,11 @@ def _saml(asked: Asked) -> str:
 
 
 def _new_oidc(asked: Asked) -> str:
-    return _arn(asked, f"oidc-provider/{asked.text('Url').removeprefix('https://').rstrip('/')}")
+    return _new_arn(asked, f"oidc-provider/{asked.text('Url').removeprefix('https://').rstrip('/')}")
 
 
 def _new_saml(asked: Asked) -> str:
-    return _arn(asked, f"saml-provider/{asked.text('Name')}")
+    return _new_arn(asked, f"saml-provider/{asked.text('Name')}")
 
 
 def _with_tags(kind: str, resource: Resource) -> NeedsOf:
@@ -157,7 +167,7 @@ def _with_tags(kind: str, resource: Resource) -> NeedsOf:
 def _linked_role(asked: Asked) -> str:
     service = asked.text("AWSServiceName")
     name = linked_role_name(service, asked.text("CustomSuffix")) or "*"
-    return _arn(asked, f"role{SERVICE_PATH}{service}/{name}")
+    return _new_arn(asked, f"role{SERVICE_PATH}{service}/{name}")
 
 
 def _linked_service(asked: Asked) -> Mapping[str, Values]:
