@@ -67,6 +67,7 @@ def test_the_greeting_has_the_fingerprint_that_a_client_sees(node: RunningNode) 
         ["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=pem, capture_output=True, text=True
     )
     fingerprint = done.stdout.strip().partition("=")[2]
+    assert fingerprint.count(":") == 31
     wait_for(lambda: any(f"SHA-256 {fingerprint}" in line for line in node.output))
 
 

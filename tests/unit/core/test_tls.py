@@ -38,6 +38,7 @@ def test_what_is_lost_is_made_again(tmp_path: Path, lost: str) -> None:
     certificate_of(ANY, tmp_path)
     (tmp_path / "tls" / lost).unlink()
     certificate_of(ANY, tmp_path).context()
+    assert (tmp_path / "tls" / lost).stat().st_size
 
 
 def test_a_further_name_or_the_coming_end_makes_another(
