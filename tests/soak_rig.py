@@ -18,6 +18,8 @@ _KEPT = (
     "entry",
     "names known",
     "names ended",
+    "decisions for services",
+    "rates of refusals",
     "bytes",
     "resident_bytes",
 )
