@@ -13,13 +13,13 @@ from typing import Any
 
 from crash.wire import Wire
 
+from lambda_rig import allow as allow_role
 from lambda_rig import code, trust
 from nodes import RunningNode
 
 ACCOUNT = "000000000000"
 SOURCE = "crash.failing"
 _POLICY = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
-_ROLE = f"arn:aws:iam::{ACCOUNT}:role/failing"
 _RAISES = "def handler(event, context):\n    raise ValueError(event['detail']['n'])\n"
 RUNTIME = f"python3.{sys.version_info.minor}"
 
@@ -78,7 +78,7 @@ def set_up(node: RunningNode, endpoint: Endpoint) -> None:
     )
     _rule(node, "topic", topic)
     _rule(node, "now-and-then", _queue(node, "now-and-then", open_to_all=True))
-    _rule(node, "endpoint", _destination(node, endpoint), RoleArn=_ROLE)
+    _rule(node, "endpoint", _destination(node, endpoint), RoleArn=_role(node))
     _rule(node, RAISES, _function(node))
 
 
@@ -105,6 +105,16 @@ def _destination(node: RunningNode, endpoint: Endpoint) -> str:
         Name="d", ConnectionArn=connection, InvocationEndpoint=endpoint.url, HttpMethod="POST"
     )
     return str(made["ApiDestinationArn"])
+
+
+def _role(node: RunningNode) -> str:
+    """The role by which the bus calls the API destination."""
+    iam = node.client("iam")
+    arn = iam.create_role(
+        RoleName="calling", AssumeRolePolicyDocument=json.dumps(trust("events.amazonaws.com"))
+    )["Role"]["Arn"]
+    allow_role(iam, "calling", "events:InvokeApiDestination")
+    return str(arn)
 
 
 def _function(node: RunningNode) -> str:
