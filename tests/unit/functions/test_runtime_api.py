@@ -84,6 +84,19 @@ async def test_nobody_else_takes_the_work_of_a_runtime(api: RuntimeApi) -> None:
     foreign_writer.close()
 
 
+async def test_nobody_reports_an_error_of_the_start_of_a_runtime_that_has_started(api: RuntimeApi) -> None:
+    _, writer = await connect(api)
+    writer.write(f"{NEXT}Host: {api.address}\r\n\r\n".encode())
+    while not api.is_asked:
+        await asyncio.sleep(0.01)
+    foreign_reader, foreign_writer = await connect(api)
+    foreign_writer.write(f"{INIT_ERROR}Host: {api.address}\r\n\r\n{{}}".encode())
+    assert (await asyncio.wait_for(foreign_reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    assert ANSWERS == []
+    writer.close()
+    foreign_writer.close()
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 async def test_a_runtime_that_reads_each_reply_to_its_end_is_not_kept_waiting(
     api: RuntimeApi, version: str

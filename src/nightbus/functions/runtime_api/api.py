@@ -22,6 +22,7 @@ from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.logs.reports import failure_payload
 from nightbus.functions.runtime_api.connection import (
     LARGEST_RESPONSE,
+    OF_A_START,
     PREFIX,
     Connection,
     Invocation,
@@ -70,6 +71,7 @@ class RuntimeApi:
         self._current = ""
         self._stream: ResponseStream | None = None
         self._is_cut = False  # the connection was lost in the middle of a streamed response
+        self.has_started = False  # the runtime has asked for work, and its start cannot fail any more
         self.restoring: Connection | None = None  # waits to be told that its snapshot is restored
         self._kept = 0
         self.address = ""
@@ -117,7 +119,7 @@ class RuntimeApi:
             self._answer_cut_stream()
         if self._asking not in (None, connection) or (self._current and self._stream is None):
             return False
-        self._asking = connection
+        self._asking, self.has_started = connection, True
         self._ready()
         return True
 
@@ -161,7 +163,7 @@ class RuntimeApi:
 
     def take(self, path: bytes, error_type: str | None, body: bytes | None, peak: int) -> bool:
         """False for what the Runtime API does not have, or for an invocation that is not the current one."""
-        if path in (b"init/error", b"restore/error"):
+        if path in OF_A_START:
             self._answered(Answer("", body or b"", error_type or "Unknown"))
             return True
         parts = path.split(b"/")

@@ -51,6 +51,7 @@ def _reply(status: str, body: str) -> bytes:
     ).encode()
 
 
+OF_A_START = (b"init/error", b"restore/error")
 _ACCEPTED = _reply("202 Accepted", '{"status":"OK"}\n')
 _FOREIGN = _reply("400 Bad Request", '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
 _NOT_NOW = _reply(
@@ -107,6 +108,7 @@ class Exchange(Protocol):
 
     address: str
     others: OtherRequests | None
+    has_started: bool
 
     def runtime_asks(self, connection: Connection) -> bool: ...
     def runtime_restores(self, connection: Connection) -> None: ...
@@ -287,6 +289,8 @@ class Connection(asyncio.Protocol):
             self._ask_for_work()
         elif method == b"GET" and path == b"restore/next":
             self._api.runtime_restores(self)
+        elif path in OF_A_START and self._api.has_started:
+            self._write(_NOT_NOW)
         elif method == b"POST" and self._api.take(path, *self._whole_answer(), self._peak):
             if self._size > LARGEST_RESPONSE:
                 self._write(_TOO_LARGE)
