@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambda_rig import allow
 from nodes import RunningNode, clean_environment
 
 LONG = "a-name-that-is-long-enough-to-be-cut-in-a-narrow-one"
@@ -123,9 +124,15 @@ def test_the_doctor_names_dead_letter_queues_that_are_and_none_of_templates(
         assert nightbus(node, folder, "deploy", "--stack-name", "gone").returncode == 0
         topic = node.client("sns").create_topic(Name="told")["TopicArn"]
         stack = node.client("cloudformation")
-        node.client("lambda").update_function_configuration(
+        functions = node.client("lambda")
+        role = functions.get_function_configuration(FunctionName=f"gone-{LONG}")["Role"].rsplit("/", 1)[-1]
+        allow(node.client("iam"), role, "sns:Publish")
+        functions.update_function_configuration(
             FunctionName=f"gone-{LONG}", DeadLetterConfig={"TargetArn": topic}
         )
+        node.client("iam").delete_role_policy(
+            RoleName=role, PolicyName="allowed"
+        )  # the stack deletes the role
         examined = nightbus(node, folder, "doctor", "--data", str(data))
         assert examined.returncode == 0, examined.stdout
         assert "dead-letter queue" not in examined.stdout
