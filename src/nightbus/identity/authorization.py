@@ -149,8 +149,8 @@ class Authorizer:
         role = await self.principals.role_of(role_arn)
         if role is None:
             return "" if self.unknown_roles else None
-        if (service, role_arn, source_arn) not in role.admitted:
-            _, _, _, region, account, _ = source_arn.split(":", 5)
+        _, _, _, region, account, _ = source_arn.split(":", 5)
+        if (service, role_arn, source_arn, account) not in role.admitted:
             caller = Caller.for_service(account, service, source_arn)
             call = Call(Scope(account, region), caller, "", request_id or new_request_id())
             if not await self.is_assumable(role_arn, call, operation):
@@ -240,9 +240,10 @@ class Authorizer:
         caller, session = call.caller, call.caller.session
         if session is None or principal.trust is None:
             return
-        if (session.assumed_by, session.role, caller.source_arn) in principal.admitted:
+        account = source_account(caller)
+        if (session.assumed_by, session.role, caller.source_arn, account) in principal.admitted:
             return
-        service = Caller.for_service(source_account(caller), session.assumed_by, caller.source_arn)
+        service = Caller.for_service(account, session.assumed_by, caller.source_arn)
         by_service = Call(call.scope, service, call.endpoint, call.request_id)
         await self._admit(operation, principal, session.role, by_service)
 
@@ -258,7 +259,7 @@ class Authorizer:
         account = role_arn.split(":", 5)[4]
         await self._judge(operation, need, by_service, NOBODY, trust, account)
         if self.enforces and trust.condition_keys <= _OF_SERVICES:
-            role.admitted[caller.service, role_arn, caller.source_arn] = (trust,)
+            role.admitted[caller.service, role_arn, caller.source_arn, source_account(caller)] = (trust,)
 
     async def _policy_of(self, need: Need) -> Policy | None:
         if need.resource == "*" or need.action == _NEW_BUCKET:
