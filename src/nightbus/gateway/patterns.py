@@ -32,6 +32,8 @@ _POSIX = {
 _CLASS = re.compile(r"\\([pP])(?:\{(?:Is)?(\w+)\}|([A-Z]))")
 _LEADING_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 _REPETITIONS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+# Two thirds of all characters are in planes without any, or for private use: asking for each holds the loop 0.1 s.
+_OF_ONE_CATEGORY = (range(0x40000, 0xE0000), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 _LONG_NAMES = {"Letter": "L", "Alphabetic": "L"}
 
 
@@ -149,8 +151,12 @@ def _categories() -> dict[str, list[tuple[int, int]]]:
     """Return the ranges of characters (first, last) of each general category of Unicode, computed once."""
     runs: dict[str, list[tuple[int, int]]] = {}
     at = 0
-    for category, run in itertools.groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):
-        length = sum(1 for _ in run)
-        runs.setdefault(category, []).append((at, at + length - 1))
-        at += length
+    for whole in (*_OF_ONE_CATEGORY, range(sys.maxunicode + 1, sys.maxunicode + 1)):
+        for category, run in itertools.groupby(map(unicodedata.category, map(chr, range(at, whole.start)))):
+            length = sum(1 for _ in run)
+            runs.setdefault(category, []).append((at, at + length - 1))
+            at += length
+        if whole:
+            runs.setdefault(unicodedata.category(chr(whole.start)), []).append((whole.start, whole.stop - 1))
+            at = whole.stop
     return runs

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
+import unicodedata
 
 import pytest
 
 from nightbus.aws.errors import AwsError
+from nightbus.gateway import patterns
 from nightbus.gateway.checked_json import read_checked
 from nightbus.gateway.models import load_service
 from nightbus.gateway.patterns import BoundedPattern, compiled
@@ -49,3 +52,20 @@ def test_what_such_a_pattern_takes_is_taken() -> None:
     assert known is not None
     assert all(known.fullmatch(text) for text in ("a", " Bearer  abc ", "x" * 512, " " * 512))
     assert not any(known.fullmatch(text) for text in ("", "a\n", "é"))
+
+
+def test_planes_of_one_category_are_that() -> None:
+    """A newer Unicode may fill them."""
+    for plane in patterns._OF_ONE_CATEGORY:
+        assert len(set(map(unicodedata.category, map(chr, plane)))) == 1
+
+
+def test_every_character_is_in_its_category() -> None:
+    found = {
+        character: category
+        for category, runs in patterns._categories().items()
+        for first, last in runs
+        for character in range(first, last + 1)
+    }
+    assert len(found) == sys.maxunicode + 1
+    assert all(unicodedata.category(chr(character)) == category for character, category in found.items())
