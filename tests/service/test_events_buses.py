@@ -289,7 +289,7 @@ def test_tags_of_aws_are_not_the_callers_to_make(events: Any, bus: str) -> None:
 def test_another_accounts_bus_has_no_tags_here(events: Any, bus: str) -> None:
     theirs = arn(bus).replace(ACCOUNT, "999999999999")
     code, _, message = refusal(events.list_tags_for_resource, ResourceARN=theirs)
-    assert (code, theirs in message) == ("ResourceNotFoundException", True)
+    assert (code, theirs in message) == ("AccessDeniedException", True)
     pattern = '{"source": ["a"]}'
     refused = refusal(events.put_rule, Name="r", EventBusName=theirs, EventPattern=pattern)
     assert refused[:2] == ("AccessDeniedException", 400)

@@ -110,14 +110,14 @@ def test_an_invocation_waits_for_what_was_asked_for_before_it(functions: Any, ro
 
 
 def test_what_is_in_progress_is_not_changed(functions: Any, role: str) -> None:
-    made = create(functions, role, says("first", megabytes=60))
+    made = create(functions, role, says("first", megabytes=200))
     name, arn = made["FunctionName"], made["FunctionArn"]
     refused = refusal(functions.publish_version, FunctionName=name)
     assert refused[:2] == ("ResourceConflictException", 409)
     assert refused[2].startswith("The operation cannot be performed at this time.")
     assert refused[2].endswith("The function is currently in the following state: Pending")
     functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=QUICK)
-    functions.update_function_code(FunctionName=name, ZipFile=says("second", megabytes=61))
+    functions.update_function_code(FunctionName=name, ZipFile=says("second", megabytes=201))
     refused = refusal(functions.update_function_configuration, FunctionName=name, Timeout=9)
     assert refused[:2] == ("ResourceConflictException", 409)
     assert refused[2].endswith(f"An update is in progress for resource: {arn}")

@@ -104,7 +104,7 @@ def test_the_settings_of_text_messages(own: RunningNode, sns: Any) -> None:
         "DefaultSenderID": "Shop",
         "DefaultSMSType": "Transactional",
         "MonthlySpendLimit": "0",
-        "DeliveryStatusIAMRole": ROLE,
+        "DeliveryStatusIAMRole": ROLE.replace("000000000000", "111111111111"),
     }
     mine.set_sms_attributes(attributes=settings)
     assert mine.get_sms_attributes(attributes=["DefaultSenderID"])["attributes"] == {
