@@ -58,6 +58,11 @@ def wait_for_line(client: Client, name: str, text: str) -> str:
     return wait_for(found, 40)
 
 
+def reports(client: Client, name: str) -> str:
+    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern='"REPORT"')
+    return "".join(str(event["message"]) for event in events["events"])
+
+
 @pytest.mark.parametrize(
     ("body", "end"),
     [
@@ -75,6 +80,13 @@ def test_an_abusive_extension_ends_and_others_go_on(client: Client, role: str, b
     bad, good = create(client, role, body), create(client, role)
     assert invoke(client, bad) == 1
     assert invoke(client, good) == 1
-    assert end in wait_for_line(client, bad, "REPORT")
+    wait_for_line(client, bad, "REPORT")
+    for _ in range(
+        2
+    ):  # memory is looked at ten times a second, which may be late where the machine is very busy
+        if end in reports(client, bad):
+            break
+        assert invoke(client, bad) == 1
+    wait_for(lambda: end in reports(client, bad), 40)
     assert invoke(client, good) == 1
     assert invoke(client, bad) == 1
