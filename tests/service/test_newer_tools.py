@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from nightbus.cli.administrator_key import dev_key
 from nightbus.cli.environment import aws_variables
+from nightbus.identity.key_file import dev_key
 from nightbus.node.settings import Settings
 from nodes import RunningNode
 from waiting import wait_for

@@ -6,8 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-service
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -16,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
+from waiting import wait_for
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 IAM = f"arn:aws:iam::{ACCOUNT}"
@@ -69,21 +69,12 @@ def template(**resources: dict[str, Any]) -> str:
     return json.dumps({"Resources": resources})
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
-    for _ in range(300):
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(what)
-
-
 def ended(cloudformation: Any, stack: str) -> str:
     def status() -> str:
         found = str(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
         return "" if found.endswith("_IN_PROGRESS") else found
 
-    return str(until(status, f"{stack} does not end"))
+    return str(wait_for(status, 30))
 
 
 def reasons(cloudformation: Any, stack: str) -> str:
@@ -137,7 +128,7 @@ def test_a_change_set_brings_its_role(node: RunningNode) -> None:
     own.execute_change_set(StackName="planned", ChangeSetName="first")
     assert ended(own, "planned") == "CREATE_COMPLETE"
     own.delete_stack(StackName="planned")
-    until(lambda: not [s for s in own.describe_stacks()["Stacks"] if s["StackName"] == "planned"], "is there")
+    wait_for(lambda: not [s for s in own.describe_stacks()["Stacks"] if s["StackName"] == "planned"], 30)
 
 
 def test_a_role_that_does_not_trust_cloudformation_is_refused(node: RunningNode) -> None:
@@ -172,7 +163,7 @@ def test_nested_stacks_work_as_their_parent(node: RunningNode) -> None:
     (nested,) = [one for one in own.describe_stacks()["Stacks"] if one.get("ParentId")]
     assert nested["RoleARN"] == arn
     own.delete_stack(StackName="parent")
-    until(lambda: not [s for s in own.describe_stacks()["Stacks"] if "ParentId" in s], "is there")
+    wait_for(lambda: not [s for s in own.describe_stacks()["Stacks"] if "ParentId" in s], 30)
 
 
 def test_the_role_outlives_the_node(tmp_path: Path) -> None:
@@ -189,7 +180,7 @@ def test_the_role_outlives_the_node(tmp_path: Path) -> None:
         arn = role(node, "lasting", allow("cloudformation:*"))
         own = node.client("cloudformation")
         own.create_stack(StackName="lasting", TemplateBody=template(**resources), RoleARN=arn)
-        until(lambda: "Resource creation Initiated" in reasons(own, "lasting"), "has not begun")
+        wait_for(lambda: "Resource creation Initiated" in reasons(own, "lasting"), 30)
         resource = own.describe_stack_resource(StackName="lasting", LogicalResourceId="H")
         node.kill()
         node = RunningNode(tmp_path, environ, node.port)
@@ -215,7 +206,7 @@ def test_a_resource_of_the_cloud_control_api_is_made_in_the_role(node: RunningNo
             found: dict[str, Any] = control.get_resource_request_status(RequestToken=token)["ProgressEvent"]
             return None if found["OperationStatus"] in ("PENDING", "IN_PROGRESS") else found
 
-        return dict(until(progress, "does not end"))
+        return dict(wait_for(progress, 30))
 
     assert outcome("AWS::SQS::Queue")["OperationStatus"] == "SUCCESS"
     failed = outcome("AWS::SNS::Topic")
@@ -233,7 +224,7 @@ def instance_result(cloudformation: Any, name: str) -> tuple[str, str]:
         )["Summaries"][0]
         return None if one["Status"] in ("PENDING", "RUNNING") else one
 
-    one = until(done, "does not end")
+    one = wait_for(done, 30)
     return one["Status"], one.get("StatusReason", "")
 
 
@@ -284,7 +275,7 @@ def test_a_stack_set_works_as_the_execution_role(node: RunningNode) -> None:
             )["Summaries"][0]
             return None if one["Status"] in ("PENDING", "RUNNING") else one
 
-        one = until(done, "does not end")
+        one = wait_for(done, 30)
         return one["Status"], one.get("StatusReason", "")
 
     assert result("queues", "set-worker", QUEUE) == ("SUCCEEDED", "")

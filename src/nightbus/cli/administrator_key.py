@@ -14,10 +14,9 @@ from pathlib import Path
 
 from nightbus.cli.errors import CommandFailed, NotRunning, no_node_at
 from nightbus.cli.node_folders import folder_of_port, is_of_this_machine
-from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
+from nightbus.identity.key_file import FILE_NAME, AccessKey, dev_key, profile_of, read_key
 from nightbus.node.settings import Settings
 
-_DEV_SECRET = "nightbus"  # noqa: S105 - of keys that nobody issued, whose signatures are not verified
 _SECONDS = 2.0
 
 
@@ -35,11 +34,6 @@ def administrator_key(settings: Settings, account: str) -> AccessKey:
             raise no_node_at(settings.endpoint)
         return found
     return (_read(folder, account) if folder is not None else None) or _asked(settings, account)
-
-
-def dev_key(account: str) -> AccessKey:
-    """Return the key of an account that a node with `dev_credentials` accepts without having issued it."""
-    return AccessKey(account, _DEV_SECRET)
 
 
 def new_key(settings: Settings, account: str) -> AccessKey:

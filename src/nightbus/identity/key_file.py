@@ -25,6 +25,7 @@ class _Encoding(TypedDict):
 FILE_NAME = "credentials"
 PROFILE = "nightbus"
 _ANY_BYTES: Final[_Encoding] = {"encoding": "utf-8", "errors": "surrogateescape"}
+_UNVERIFIED_SECRET = "nightbus"  # noqa: S105 - any would do
 _ID, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 
 
@@ -40,6 +41,11 @@ class AccessKey(NamedTuple):
     @property
     def section(self) -> dict[str, str]:
         return {_ID: self.id, _SECRET: self.secret}
+
+
+def dev_key(account: str) -> AccessKey:
+    """Return the key of an account that a node with `dev_credentials` accepts without having issued it."""
+    return AccessKey(account, _UNVERIFIED_SECRET)
 
 
 def profile_of(account: str) -> str:

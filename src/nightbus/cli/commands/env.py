@@ -6,9 +6,10 @@ import os
 import shlex
 import sys
 
-from nightbus.cli.administrator_key import administrator_key, dev_key
+from nightbus.cli.administrator_key import administrator_key
 from nightbus.cli.environment import aws_variables, chosen_account, leads_elsewhere
 from nightbus.cli.errors import CommandFailed
+from nightbus.identity.key_file import dev_key
 from nightbus.node.settings import Settings
 
 # One line for both kinds of shells: `\x61` is the letter a for fish only. An empty AWS_PROFILE would name a profile.

@@ -6,11 +6,9 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import is_account
-from nightbus.identity.key_file import AccessKey
+from nightbus.identity.key_file import dev_key
 from nightbus.node.admin.operator import require_operator
 from nightbus.node.admin.request import AdminRequest, body_scope
-
-DEV_SECRET = "nightbus"  # noqa: S105 - of keys that nobody issued, whose signatures are not verified
 
 
 async def administrator_key(request: AdminRequest) -> dict[str, Any]:
@@ -27,7 +25,7 @@ async def administrator_key(request: AdminRequest) -> dict[str, Any]:
     if body.get("new") is True:
         key = await node.administrator_keys.replace(account)
     elif node.dev_credentials:
-        key = AccessKey(account, DEV_SECRET)
+        key = dev_key(account)
     else:
         key = await node.administrator_keys.ensure(account)
     return {"AccessKeyId": key.id, "SecretAccessKey": key.secret}

@@ -57,15 +57,16 @@ async def simulate_custom_policy(
     _refuse_handling("SimulateCustomPolicy", resource_handling_option)
     if resource_policy is not None and caller_arn is None:
         raise invalid_input("CallerArn is required with ResourcePolicy.")
+    caller = _caller(ctx, caller_arn, None)
     simulation = Simulation(
         _inputs(policy_input_list),
         _boundary_input(permissions_boundary_policy_input_list),
         _resource_source(resource_policy),
-        caller := _caller(ctx, caller_arn, None),
+        caller,
         {**_moment(ctx), **context_values(context_entries)},
     )
-    asked = _pairs(action_names, resource_arns)
-    return await _page(simulation, asked, _owner(resource_owner) or caller.account, caller, max_items, marker)
+    pairs = _pairs(action_names, resource_arns)
+    return await _page(simulation, pairs, _owner(resource_owner) or caller.account, caller, max_items, marker)
 
 
 async def simulate_principal_policy(
@@ -96,15 +97,16 @@ async def simulate_principal_policy(
         and not any(one.get("PolicyType") == "permission-boundary" for one in policy_exclusion_list)
     ):
         boundary = Source(limit.rsplit("/", 1)[-1], "user-managed", await managed_text(ctx, limit))
+    caller = _caller(ctx, caller_arn, entity)
     simulation = Simulation(
         [*(one.source for one in held), *_inputs(policy_input_list)],
         boundary,
         _resource_source(resource_policy),
-        caller := _caller(ctx, caller_arn, entity),
+        caller,
         {**_moment(ctx), **context_values(context_entries)},
     )
-    asked = _pairs(action_names, resource_arns)
-    return await _page(simulation, asked, _owner(resource_owner) or caller.account, caller, max_items, marker)
+    pairs = _pairs(action_names, resource_arns)
+    return await _page(simulation, pairs, _owner(resource_owner) or caller.account, caller, max_items, marker)
 
 
 async def get_context_keys_for_custom_policy(
