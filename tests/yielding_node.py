@@ -17,6 +17,7 @@ from nightbus.clock import Clock
 from nightbus.store.sqlite.store import SqliteStore
 
 _MOST_TURNS = 5
+_LEASING = ("lease", "lease_one")
 
 
 async def _let_others_go_on() -> None:
@@ -39,7 +40,7 @@ class YieldingStore:
         async def yielding(*args: Any, **options: Any) -> Any:
             await _let_others_go_on()
             result = await found(*args, **options)
-            if name != "lease":  # who is cancelled after a lease would have taken it for nobody
+            if name not in _LEASING:  # who is cancelled after a lease would have taken it for nobody
                 await _let_others_go_on()
             return result
 

@@ -35,6 +35,7 @@ from nightbus.store.interface import (
     Item,
     Lease,
     Listener,
+    QueuedItem,
     QueueName,
     Record,
     TrimQueue,
@@ -242,6 +243,36 @@ class MemoryStore:
             waiting.discard(woken)
             if not waiting:
                 del self._waiting[name]
+
+    async def lease_one(
+        self, scope: Scope, queue: str, item: int, lease_ms: int, group: str | None = None
+    ) -> Item | None:
+        await _let_others_go_on()
+        now = self._clock.now_ms()
+        return self._cluster.queue(QueueName(scope, queue)).take_one(item, now, lease_ms, group)
+
+    async def peek(
+        self,
+        scope: Scope,
+        queue: str,
+        limit: int,
+        *,
+        beyond: tuple[int, int] | None = None,
+        backwards: bool = False,
+        items: Collection[int] | None = None,
+    ) -> builtins.list[QueuedItem]:
+        await _let_others_go_on()
+        found = self._cluster.queue(QueueName(scope, queue)).peek(self._clock.now_ms())
+        if backwards:
+            found.reverse()
+        wanted = [
+            one
+            for one in found
+            if (items is None or one.id in items)
+            and (beyond is None or ((one.due, one.id) < beyond if backwards else (one.due, one.id) > beyond))
+        ]
+        await _let_others_go_on()
+        return wanted[:limit]
 
     async def lease_again(
         self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nightbus.store.interface import Counts, Item, Lease, QueueName
+from nightbus.store.interface import Counts, Item, Lease, QueuedItem, QueueName
 
 _TOKENS = itertools.count(1)
 
@@ -55,6 +55,26 @@ class MemoryQueue:
         free = [group for group in groups.values() if not any(item.held for item in group)]
         for group in free:
             yield from itertools.takewhile(lambda item: item.due <= now, group)
+
+    def take_one(self, item_id: int, now: int, lease_ms: int, group: str | None) -> Item | None:
+        for item in self.items.values():
+            if item.held and item.ends <= now:
+                item.held = False
+        found = self.items.get(item_id)
+        if found is None or found.held or found.due > now:
+            return None
+        if group is not None and any(one.held for one in self.items.values() if one.group == group):
+            return None
+        return self._lease(found, now, lease_ms)
+
+    def peek(self, now: int) -> list[QueuedItem]:
+        return [
+            QueuedItem(
+                one.id, one.data, one.due, one.group, one.attempt, one.first,
+                one.ends if one.held and one.ends > now else 0,
+            )
+            for one in sorted(self.items.values(), key=lambda item: (item.due, item.id))
+        ]  # fmt: skip
 
     def next_time(self) -> int | None:
         """When something may be offered that is not now."""

@@ -62,6 +62,7 @@ from nightbus.store.values import (
     Lease,
     Listener,
     LogName,
+    QueuedItem,
     QueueName,
     Record,
     RecordName,
@@ -92,6 +93,7 @@ __all__ = [
     "LogName",
     "PutRecord",
     "QueueName",
+    "QueuedItem",
     "Record",
     "RecordName",
     "RecordReader",
@@ -193,6 +195,30 @@ class Store(Protocol):
         An item that is neither acknowledged nor given back within the lease is offered again. With `by_group`
         (always or never for a queue) the items of a group come in the order in which they were enqueued, and none
         of them while somebody has another one.
+        """
+        ...
+
+    async def lease_one(
+        self, scope: Scope, queue: str, item: int, lease_ms: int, group: str | None = None
+    ) -> Item | None:
+        """This item, ahead of its turn. None where it is not due, is gone, or somebody has it; of a queue that is
+        leased by group, `group` names its group (else None), and then also where somebody has another one of it."""
+        ...
+
+    async def peek(
+        self,
+        scope: Scope,
+        queue: str,
+        limit: int,
+        *,
+        beyond: tuple[int, int] | None = None,
+        backwards: bool = False,
+        items: Collection[int] | None = None,
+    ) -> builtins.list[QueuedItem]:
+        """At most `limit` items in order of (due, id), leased or not, without a lease: nothing changes.
+
+        `beyond`: only those after this (due, id); with `backwards` the order is the other one. `items`: only these,
+        by their ids.
         """
         ...
 

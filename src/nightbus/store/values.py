@@ -75,6 +75,22 @@ class Lease(NamedTuple):
     first: int
 
 
+class QueuedItem(NamedTuple):
+    """An item as it lies in its queue, which nobody leased to see it.
+
+    `attempts` counts its leases so far, `first` is when the first one was taken (UTC ms, 0 for none), and
+    `leased_until` when the lease that stands ends (UTC ms, 0 where nobody has it).
+    """
+
+    id: int
+    data: bytes
+    due: int
+    group: str
+    attempts: int
+    first: int
+    leased_until: int
+
+
 class Counts(NamedTuple):
     """A queue's items: free to be leased, leased, and not due yet."""
 

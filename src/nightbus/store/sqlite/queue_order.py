@@ -107,6 +107,10 @@ class Leases:
         taken = self._taken.get(item)
         return 0 if taken is None else self._first_token + taken[0]
 
+    def attempts(self, item: int) -> tuple[int, int]:
+        """How often the item was leased, and when first (UTC ms)."""
+        return self._taken.get(item, (0, 0))
+
     @property
     def counted(self) -> int:
         """The number of items whose attempts are counted."""
@@ -172,6 +176,13 @@ class ByDue:
             if len(rows) < missing:
                 break
         return taken
+
+    def take_one(self, item: int, group: str, now: int, lease_ms: int) -> Item | None:
+        """Out of its turn. The cursor passes over it later, since it is leased or gone then, or free in `_back`."""
+        for ended, held in self.leases.expired(now):
+            heapq.heappush(self._back, (held.due, ended))
+        row = None if item in self.leases.held else self.rows.find(item)
+        return None if row is None or row.due > now else self.leases.take(row, group, now, lease_ms)
 
     def next_time(self) -> int | None:
         """When something may be offered that is not now."""
@@ -263,6 +274,22 @@ class ByGroup:
                 self._leased[group] = self._leased.get(group, 0) + 1
         if group not in self._leased:
             self._offer(group)
+
+    def take_one(self, item: int, group: str, now: int, lease_ms: int) -> Item | None:
+        """Out of its turn; None while somebody has another one of the group."""
+        for ended, held in self.leases.expired(now):
+            self._free_again(ended, held.due, held.group)
+        free = self._free.get(group, [])
+        position = next((one for one in free if one[0] == item), None)
+        if position is None or position[1] > now or group in self._leased:
+            return None
+        row = self.rows.find(item)
+        if row is None:
+            return None
+        free.remove(position)
+        heapq.heapify(free)
+        self._leased[group] = 1
+        return self.leases.take(row, group, now, lease_ms)
 
     def next_time(self) -> int | None:
         end, due = self.leases.next_end(), self._next_due()

@@ -53,6 +53,7 @@ from nightbus.store.interface import (
     GiveBack,
     Item,
     Lease,
+    QueuedItem,
     QueueName,
     StaleLease,
     TrimQueue,
@@ -144,23 +145,52 @@ class QueueLeases:
         self, name: QueueName, limit: int, now: int, lease_ms: int, by_group: bool
     ) -> tuple[list[Item], int | None]:
         """Lease items that are due and free. Where there are none, also return when the next one may be (UTC ms)."""
-        order = self._orders.get(name)
+        order = self._order(name, by_group)
         if order is None:
-            number = look_up(self._connection, name[0], "queue", name[1])
-            if number is None:
-                return [], None
-            rows = QueueRows(self._connection, number)
-            if by_group:
-                order = self._orders[name] = ByGroup(rows, self._leases_of(name))
-            else:
-                fresh = self._fresh[name] = FreshRows(rows)
-                order = self._orders[name] = ByDue(fresh, self._leases_of(name))
+            return [], None
         items = order.take(limit, now, lease_ms)
         untaken = self._untaken.get(name)
         if untaken is not None:
             for item in items:
                 untaken.taken(item)
         return items, None if items else order.next_time()
+
+    def take_one(self, name: QueueName, item: int, now: int, lease_ms: int, group: str | None) -> Item | None:
+        """Lease this item, if it is due and free. `group`: of a queue that is leased by group."""
+        order = self._order(name, by_group=group is not None)
+        taken = None if order is None else order.take_one(item, group or "", now, lease_ms)
+        untaken = self._untaken.get(name)
+        if taken is not None and untaken is not None:
+            untaken.taken(taken)
+        return taken
+
+    def _order(self, name: QueueName, by_group: bool) -> Order | None:
+        """None where the queue has no row yet."""
+        order = self._orders.get(name)
+        if order is None:
+            number = look_up(self._connection, name[0], "queue", name[1])
+            if number is None:
+                return None
+            rows = QueueRows(self._connection, number)
+            if by_group:
+                order = self._orders[name] = ByGroup(rows, self._leases_of(name))
+            else:
+                fresh = self._fresh[name] = FreshRows(rows)
+                order = self._orders[name] = ByDue(fresh, self._leases_of(name))
+        return order
+
+    def seen(self, name: QueueName, rows: Sequence[QueuedItem], now: int) -> list[QueuedItem]:
+        """The rows with what is known of their leases."""
+        order = self._orders.get(name)
+        if order is None:
+            return list(rows)
+        items = []
+        for row in rows:
+            attempts, first = order.leases.attempts(row.id)
+            held = order.leases.held.get(row.id)
+            until = held.ends if held is not None and held.ends > now else 0
+            items.append(row._replace(attempts=attempts, first=first, leased_until=until))
+        return items
 
     def is_ordered(self, name: QueueName) -> bool:
         """Whether the order of its items is known, so that a lease is quick."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.store.forms import UnreadableRecord, value_of
-from nightbus.store.interface import Entry, Record
+from nightbus.store.interface import Entry, QueuedItem, Record
 from nightbus.store.sqlite.names import look_up, scope_of, scope_text
 
 log = logging.getLogger("nightbus.store")
@@ -202,6 +202,31 @@ def count_items(connection: sqlite3.Connection, scope: Scope, queue: str, now: i
         for side in ("<=", ">")
     )
     return due, later
+
+
+def items(
+    connection: sqlite3.Connection,
+    scope: Scope,
+    queue: str,
+    limit: int,
+    beyond: tuple[int, int] | None,
+    backwards: bool,
+    ids: Collection[int] | None,
+) -> list[QueuedItem]:
+    """The items of a queue in order of (due, id); nothing is known here of their leases."""
+    number = look_up(connection, scope, "queue", queue)
+    if number is None:
+        return []
+    query, values = "SELECT id, data, due, grp, 0, 0, 0 FROM item WHERE queue = ?", [number]
+    if ids is not None:
+        query += f" AND id IN ({','.join('?' * len(ids))})"
+        values += ids
+    if beyond is not None:
+        query += f" AND (due, id) {'<' if backwards else '>'} (?, ?)"
+        values += beyond
+    order = " DESC" if backwards else ""
+    query += f" ORDER BY due{order}, id{order} LIMIT ?"
+    return [QueuedItem(*row) for row in connection.execute(query, (*values, limit))]
 
 
 def rows(connection: sqlite3.Connection) -> dict[str, int]:

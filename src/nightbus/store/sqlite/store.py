@@ -30,6 +30,7 @@ from nightbus.store.interface import (
     KeepBlob,
     Lease,
     Listener,
+    QueuedItem,
     QueueName,
     Record,
     ReleaseBlob,
@@ -200,6 +201,29 @@ class SqliteStore:
         if self._closed:
             return [], None
         return self._queues.take(name, limit, self._clock.now_ms(), lease_ms, by_group)
+
+    async def lease_one(
+        self, scope: Scope, queue: str, item: int, lease_ms: int, group: str | None = None
+    ) -> Item | None:
+        name = QueueName(scope, queue)
+        if group is not None and not self._queues.is_ordered(name):
+            await self._order_by_group(name)
+        if self._closed:
+            return None
+        return self._queues.take_one(name, item, self._clock.now_ms(), lease_ms, group)
+
+    async def peek(
+        self,
+        scope: Scope,
+        queue: str,
+        limit: int,
+        *,
+        beyond: tuple[int, int] | None = None,
+        backwards: bool = False,
+        items: Collection[int] | None = None,
+    ) -> builtins.list[QueuedItem]:
+        found = await self._in_reader(reads.items, scope, queue, limit, beyond, backwards, items)
+        return self._queues.seen(QueueName(scope, queue), found, self._clock.now_ms())
 
     async def lease_again(
         self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None
