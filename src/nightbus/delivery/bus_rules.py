@@ -12,11 +12,12 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES
+from nightbus.counters import RuleCount, RuleCounts
 from nightbus.delivery.archives import BusArchives
 from nightbus.delivery.history import TargetNote
 from nightbus.delivery.interface import Audience, DeliverInline, OpenAppender
 from nightbus.delivery.rules import Rule, history_log, rule_arn
-from nightbus.delivery.targets import inline_delivery_of, open_appender_of
+from nightbus.delivery.targets import inline_delivery_of, kind_of, open_appender_of
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -37,12 +38,15 @@ class RuleTarget:
     deliver_inline: DeliverInline | None
     note: TargetNote
     is_bus: bool
+    kind: str  # of the target, for counters
+    count: RuleCount  # of its rule
 
 
 class BusRules:
     """One bus's rules and archives, ready to match."""
 
-    def __init__(self, scope: Scope, name: str) -> None:
+    def __init__(self, scope: Scope, name: str, counts: RuleCounts | None = None) -> None:
+        self._counts = counts or RuleCounts()
         self.scope = scope
         self.name = name
         self.history = history_log(name)
@@ -111,7 +115,8 @@ class BusRules:
 
     def _targets(self, rule: Rule) -> list[RuleTarget]:
         arn = rule_arn(self.scope, rule.bus, rule.name)
-        return [_rule_target(rule.name, arn, target) for target in rule.targets]
+        count = self._counts.of(arn)
+        return [_rule_target(rule.name, arn, target, count) for target in rule.targets]
 
     def _add(self, name: str, pattern: str) -> None:
         try:
@@ -122,7 +127,7 @@ class BusRules:
         self._indexed[name] = pattern
 
 
-def _rule_target(rule: str, arn: str, value: dict[str, Any]) -> RuleTarget:
+def _rule_target(rule: str, arn: str, value: dict[str, Any], count: RuleCount) -> RuleTarget:
     whole = all(value.get(choice) is None for choice in CHOICES)
     return RuleTarget(
         rule,
@@ -133,4 +138,6 @@ def _rule_target(rule: str, arn: str, value: dict[str, Any]) -> RuleTarget:
         inline_delivery_of(value["Arn"]),
         TargetNote(rule, value),
         ":event-bus/" in value["Arn"],
+        kind_of(value),
+        count,
     )

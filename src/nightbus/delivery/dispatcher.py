@@ -24,6 +24,7 @@ from typing import Any
 from nightbus.aws.calls import Operations
 from nightbus.bus.retry import RetryPolicy
 from nightbus.clock import Clock
+from nightbus.counters import Counters
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.interface import EventRouter
@@ -43,8 +44,9 @@ from nightbus.delivery.jobs import (
 )
 from nightbus.delivery.rates import Rates
 from nightbus.delivery.rule_jobs import RuleJobs
+from nightbus.delivery.rule_origin import QUEUE
 from nightbus.delivery.shares import Shares
-from nightbus.delivery.targets import is_elsewhere, target_of
+from nightbus.delivery.targets import is_elsewhere, kind_of, target_of
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue import SEND
@@ -62,6 +64,13 @@ _AT_ONCE_TO_ONE = 16
 _LEASE_MS = 120_000
 _PATIENCE_SECONDS = 2.0
 _UNREADY = RetryPolicy()  # a day
+_ORIGINS = {  # by their queue
+    QUEUE: "rule",
+    "sns/deliveries": "subscription",
+    "lambda/destinations": "destination",
+    "logs/subscriptions": "log-subscription",
+    "s3/notifications": "bucket",
+}
 _TOO_LATE = Failed("Throttling", "It was not its turn before it was too old.", False)
 
 
@@ -97,6 +106,7 @@ class Dispatcher:
         http: HttpClient | None = None,
         mailer: Mailer | None = None,
         authorizer: Authorizer | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -109,6 +119,7 @@ class Dispatcher:
         self._http = http or HttpClient()
         self._mailer = mailer
         self._authorizer = authorizer
+        self._counters = counters or Counters()
         self._rates = Rates()
         self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
         self.add(RuleJobs(store, router.buses))
@@ -211,8 +222,29 @@ class Dispatcher:
                 raise
             log.exception("what became of %s at %s is not recorded", job.origin.id, job.address)
             attempt = await self._commit_attempt(jobs, item, job, outcome, began, recorded=False)
+        self._count(jobs.name, job, attempt)
         if isinstance(outcome, Failed):
             jobs.log_failure(job, outcome, attempt)
+
+    def _count(self, queue: str, job: Job[Any], attempt: Attempt) -> None:
+        counters = self._counters
+        counts = counters.attempts[_ORIGINS.get(queue, queue), kind_of(job.target)]
+        rule = counters.rules.get(job.origin.arn) if queue == QUEUE else None
+        if isinstance(attempt.outcome, Delivered):
+            counts.delivered += 1
+            if rule is not None:
+                rule.delivered += 1
+        elif attempt.again_ms is not None:
+            counts.retried += 1
+        else:
+            counts.given_up += 1
+            if rule is not None:
+                rule.given_up += 1
+            counters.buried += isinstance(attempt.letter, Buried)
+            counters.lost += isinstance(attempt.letter, Lost)
+        if job.attempt == 1:
+            counters.waited.observe(max(0, attempt.began - job.accepted) / 1000)
+        counters.attempt_seconds.observe((attempt.ended - attempt.began) / 1000)
 
     @retries_on_conflict
     async def _commit_attempt(

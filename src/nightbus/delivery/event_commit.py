@@ -31,6 +31,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
+from nightbus.counters import Counters
 from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.bus_rules import BusRules, RuleTarget
 from nightbus.delivery.buses import Bus, Buses, caller_for_rule, put_events_need
@@ -67,6 +68,7 @@ class EventCommit:
         buses: Buses,
         rules: RuleCache,
         authorizer: Authorizer | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self.store = store
         self.queues = queues
@@ -75,6 +77,7 @@ class EventCommit:
         self.writes = queues.writes()
         self._buses = buses
         self._authorizer = authorizer
+        self._counters = counters
         self._rules = rules
         self._history = HistoryWriter()
         self._appenders: dict[
@@ -85,6 +88,10 @@ class EventCommit:
         self._time = 0
         self._request_id = ""
         self._sender = ""
+        # For the counters, once the commit is durable:
+        self._accepted = self._matched_events = self._forwarded = 0
+        self._wanted: list[list[RuleTarget]] = []
+        self._queued: list[RuleTarget] = []
 
     async def accept(self, batch: Batch) -> None:
         self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
@@ -124,6 +131,24 @@ class EventCommit:
         for bus_log in self._logs.values():
             self.writes.changes += await bus_log.changes(self.store, self._time)
         await self.writes.commit(*also)
+        if self._counters is not None:
+            self._count(self._counters)
+
+    def _count(self, counters: Counters) -> None:
+        events, attempts = counters.events, counters.attempts
+        events.accepted += self._accepted
+        events.matched += self._matched_events
+        events.forwarded += self._forwarded
+        for of_rule in self._wanted:
+            for target in of_rule:
+                target.count.delivered += 1
+                attempts["rule", target.kind].delivered += 1
+            if of_rule:
+                of_rule[0].count.matched += 1
+        for target in self._queued:  # not delivered yet
+            target.count.delivered -= 1
+            attempts["rule", target.kind].delivered -= 1
+            events.queued += 1
 
     def give_up(self) -> None:
         """Nothing is written."""
@@ -138,6 +163,9 @@ class EventCommit:
             self.writes.changes += bus.archives.entries(scope, events)
         lines = self._history.lines(scope, bus.history)
         bus_log = self._log(on)
+        self._accepted += len(events)
+        if forwarded:
+            self._forwarded += len(events)
         for event in events:
             text = event.text
             notes: list[bytes] = []
@@ -146,6 +174,9 @@ class EventCommit:
                 matched = [targets[rule] for rule in match(text)]
             else:
                 matched = await self._match_long(bus, match, text)
+            if matched:
+                self._matched_events += 1
+                self._wanted += matched
             invocations: Mapping[RuleTarget, str] = {}
             # An event of AWS's own (nobody sent it, and it is for all) is logged only where a rule matches it.
             if bus_log is not None and (matched or self._sender or audience is not None):
@@ -163,6 +194,7 @@ class EventCommit:
                         )
                     if name is None:
                         notes.append(target.note.queued)
+                        self._queued.append(target)
                         continue
                     if audience is None:
                         notes.append(target.note.with_name(name))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
+from nightbus.counters import Counters
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
@@ -35,6 +36,7 @@ class Router:
         backlog: Backlog,
         buses: Buses,
         authorizer: Authorizer | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -44,7 +46,8 @@ class Router:
         self._backlog = backlog
         self.buses = buses
         self._authorizer = authorizer
-        self._rules = RuleCache(store)
+        self._counters = counters or Counters()
+        self._rules = RuleCache(store, self._counters.rules)
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew.
@@ -66,6 +69,7 @@ class Router:
     async def _put(self, batches: Sequence[Batch], also: Sequence[Change]) -> None:
         count = sum(len(batch.events) for batch in batches)
         if not self._backlog.admit(count):
+            self._counters.events.refused += count
             raise Overloaded
         commit = EventCommit(
             self._store,
@@ -75,6 +79,7 @@ class Router:
             self.buses,
             self._rules,
             self._authorizer,
+            self._counters,
         )
         try:
             for batch in batches:

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 
 from nightbus.aws.calls import Scope
 from nightbus.bounded import Bounded, Locks
+from nightbus.counters import RuleCounts
 from nightbus.delivery.archives import ARCHIVE, archives_of
 from nightbus.delivery.bus_rules import BusRules
 from nightbus.delivery.buses import Bus
@@ -23,8 +24,9 @@ _MOST_READ_ALONE = 16  # changed rules of a bus; beyond that all of them are rea
 class RuleCache:
     """The rules of all accounts and regions, by bus."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, counts: RuleCounts | None = None) -> None:
         self._store = store
+        self._counts = counts or RuleCounts()
         self._rules: Bounded[tuple[Scope, str], BusRules] = Bounded(_MOST_BUSES)
         self._locks: Locks[tuple[Scope, str]] = Locks()
         store.watch(self._touched, [BUS, RULE, ARCHIVE])
@@ -63,7 +65,7 @@ class RuleCache:
         async with self._locks.holding(key):
             bus = self._rules.get(key)
             if bus is None:
-                bus = BusRules(scope, name)
+                bus = BusRules(scope, name, self._counts)
                 bus.everything_is_outdated()
                 self._rules[key] = bus  # so that the feed finds it from here on
             if bus.outdated:

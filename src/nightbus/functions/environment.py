@@ -180,6 +180,7 @@ class Environment:
         `trace`: the header X-Amzn-Trace-Id, or "". `stream` takes a response that the function streams.
         """
         cold, self._used = not self._used, True
+        waits = not self._is_initialised or self._api.restoring is not None
         self._output.begin()
         began = self._clock.monotonic()
         failure: EnvironmentEnded | None = None
@@ -227,7 +228,8 @@ class Environment:
             unwritten = self._log.part(await self._output.take_pending())
         else:
             await self._output.flushed()
-        return InvokeResult(response, error, tail, elapsed, self._log.stream, unwritten)
+        init_ms = (self._restore_ms or self._init_ms or elapsed) if waits else None
+        return InvokeResult(response, error, tail, elapsed, self._log.stream, unwritten, init_ms)
 
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or

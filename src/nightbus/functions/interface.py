@@ -96,7 +96,8 @@ class LogPart:
 class InvokeResult:
     """`error` is what X-Amz-Function-Error says ("Unhandled") or None; `log_tail` the last 4 KB of the log.
 
-    `unwritten` is what the sink did not get, where the caller asked to write it.
+    `unwritten` is what the sink did not get, where the caller asked to write it. `init_ms`: for how long the invocation
+    waited for its environment to be initialised or restored; None for a warm one.
     """
 
     payload: bytes
@@ -105,6 +106,7 @@ class InvokeResult:
     duration_ms: float
     log_stream: str
     unwritten: LogPart | None = None
+    init_ms: float | None = None
 
 
 class LogSink(Protocol):

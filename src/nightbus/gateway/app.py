@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
+from nightbus.counters import Counters
 from nightbus.gateway.bodies import Body, ClientGone, Room, read_whole, while_client_waits
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
@@ -61,7 +63,9 @@ class Gateway:
         sessions: LiveSessions,
         clock: Clock,
         accepts_unknown_keys: bool = True,
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters or Counters()
         self._operations = operations
         self._sessions = sessions
         self._clock = clock
@@ -145,6 +149,7 @@ class Gateway:
         try:
             route = await self._route(request, body)
         except Unroutable as failure:
+            self._counters.request("unknown", "unknown", failure.error.code, 0.0)
             return _error(failure.protocol, failure.service, failure.error, request_id)
         response = await self._answer(scope, request, body, route, request_id)
         if allowed_origin is not None:
@@ -174,16 +179,23 @@ class Gateway:
     async def _answer(
         self, scope: AsgiScope, request: WireRequest, body: Body, route: Route, request_id: str
     ) -> WireResponse:
-        service = route.operation.service
+        service, operation = route.operation.service, route.operation.name
+        began, result = time.perf_counter(), "ok"
         try:
             return await self._call(scope, request, body, route, request_id)
         except AwsError as error:
+            result = error.code
             return _error(route.protocol, service, error, request_id)
         except ClientGone:
+            result = "ClientGone"
             raise
         except Exception as failure:
-            self._failures.tell(f"{service.name}:{route.operation.name}", request_id, failure)
-            return _error(route.protocol, service, error_of(failure), request_id)
+            self._failures.tell(f"{service.name}:{operation}", request_id, failure)
+            internal = error_of(failure)
+            result = internal.code
+            return _error(route.protocol, service, internal, request_id)
+        finally:
+            self._counters.request(service.name, operation, result, time.perf_counter() - began)
 
     async def _route(self, request: WireRequest, body: Body) -> Route:
         """Return the operation. The whole body has been read by then, except for uploads."""

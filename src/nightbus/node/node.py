@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from nightbus.audit.trail import Trail
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.clock import SystemClock
+from nightbus.counters import Counters
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
@@ -46,6 +47,7 @@ from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
+from nightbus.node.counted_functions import CountedFunctions
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.resource_access import ServiceResources
@@ -136,16 +138,19 @@ class Node:
         self.folder = folder or self._temporary or Path()
         self.clock = SystemClock()
         self.started_ms = self.clock.now_ms()
+        self.counters = Counters()
         self._tasks: list[asyncio.Task[None]] = []
         self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
 
     async def start(self) -> None:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse, VaultClosed."""
-        store = SqliteStore.open(self.folder, self.clock, durable=self._temporary is None)
+        durable = self._temporary is None
+        store = SqliteStore.open(self.folder, self.clock, durable=durable, counts=self.counters.commits)
         store.announce(urlsplit(self.endpoint).port or 0)
         self.operator_key = write_operator_key(self.folder)
         self.store: Store = store
+        CountedFunctions(store, self.counters)
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         secret = vault.keyed(SIGNING)
         credentials = CredentialIssuer(secret, self.clock)
@@ -183,7 +188,9 @@ class Node:
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
-        router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses, authorizer)
+        router = Router(
+            store, self.clock, queues, topics, rule_invocations, backlog, buses, authorizer, self.counters
+        )
         self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
         authorizer.seen = self.trail.see_needs
@@ -201,6 +208,7 @@ class Node:
             http=http,
             mailer=self._mailer,
             authorizer=authorizer,
+            counters=self.counters,
         )
         self.platform = Platform(
             store=store,
@@ -229,6 +237,7 @@ class Node:
             log_policies=log_policies,
             authorizer=authorizer,
             last_uses=last_uses,
+            counters=self.counters,
         )
         operations.attach(self.platform)
         resources.attach(self.platform)
@@ -239,6 +248,7 @@ class Node:
             self.access_keys.sessions,
             self.clock,
             accepts_unknown_keys=self.dev_credentials,
+            counters=self.counters,
         )
         self.owners: Sequence[HoldsInMemory] = (
             buses,
@@ -261,6 +271,7 @@ class Node:
             log_policies,
             authorizer,
             self.gateway.verifier,
+            self.counters,
         )
 
     def start_background_work(self) -> None:

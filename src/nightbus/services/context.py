@@ -10,6 +10,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.counters import Counters
 from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.retention import Retention
@@ -74,6 +75,7 @@ class Platform:
     log_policies: LogPolicies | None = None  # None where nobody asks
     authorizer: Authorizer | None = None  # None where everybody may do everything
     last_uses: LastUses | None = None
+    counters: Counters = field(default_factory=Counters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ def target_of(target: Mapping[str, Any]) -> Target | None:
     return next((deliver for member, deliver in ENDPOINTS.items() if member in target), None)
 
 
+def kind_of(target: Mapping[str, Any]) -> str:
+    """Return the kind for counters: its ARN's service, `event-bus`, `api-destination`, or `http`, `mail`, `outbox`."""
+    if "Arn" not in target:
+        return (
+            "http" if "Url" in target else next((one.lower() for one in ENDPOINTS if one in target), "other")
+        )
+    parts = str(target["Arn"]).split(":", 5)
+    if len(parts) < 6:
+        return "other"
+    return parts[5].partition("/")[0] if parts[2] == "events" else parts[2]
+
+
 def is_elsewhere(target: Mapping[str, Any]) -> bool:
     """Whether others answer for how long an attempt takes."""
     return target_of(target) in _ELSEWHERE

@@ -19,6 +19,7 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
+from nightbus.counters import CommitCounts
 from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
@@ -54,7 +55,9 @@ P = ParamSpec("P")
 class SqliteStore:
     """Implements `nightbus.store.interface.Store`."""
 
-    def __init__(self, folder: Path, clock: Clock, durable: bool, lock: FolderLock) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, durable: bool, lock: FolderLock, counts: CommitCounts
+    ) -> None:
         self._clock = clock
         self._lock = lock
         self._writing = connect(folder, durable)
@@ -83,15 +86,18 @@ class SqliteStore:
             checkpoints.after_group,
             checkpoints.make_room,
             clock.now_ms,
+            counts,
         )
         self._background.submit(self._blobs.sweep, self._is_owned)
 
     @classmethod
-    def open(cls, folder: Path, clock: Clock, durable: bool = True) -> SqliteStore:
-        """Raises FolderInUse, NewerSchema."""
+    def open(
+        cls, folder: Path, clock: Clock, durable: bool = True, counts: CommitCounts | None = None
+    ) -> SqliteStore:
+        """`counts` takes the numbers of its commits. Raises FolderInUse, NewerSchema."""
         lock = FolderLock.acquire(folder)
         try:
-            return cls(folder, clock, durable, lock)
+            return cls(folder, clock, durable, lock, counts or CommitCounts())
         except BaseException:
             lock.release()
             raise

@@ -47,9 +47,11 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nightbus.counters import CommitCounts
 from nightbus.store.interface import AppendOnce, Change
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.names import Names
@@ -94,6 +96,7 @@ class Writer:
         after_group: Callable[[int], None],
         make_room: Callable[[], None],
         now_ms: Callable[[], int],
+        counts: CommitCounts,
     ) -> None:
         self._connection = connection
         self._names = names
@@ -102,6 +105,7 @@ class Writer:
         self._after_group = after_group
         self._make_room = make_room
         self._now_ms = now_ms
+        self._counts = counts
         self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
         self._in_trouble = False
         self._closed = False
@@ -172,6 +176,7 @@ class Writer:
                     self._report(batches, [fault] * len(batches))
 
     def _write(self, batches: list[_Batch]) -> None:
+        began = time.perf_counter()
         try:
             outcomes = self._transaction(batches)
         except Exception as error:  # of the disk, or of one batch's rows: alone, each has its own outcome
@@ -185,8 +190,19 @@ class Writer:
                 self._written(batch.changes)
         self._tell(outcomes)
         self._report(batches, outcomes)
+        self._count(batches, outcomes, time.perf_counter() - began)
         self._after_group(self._changes.written_bytes)
         self._changes.written_bytes = 0
+
+    def _count(self, batches: list[_Batch], outcomes: list[Exception | None], seconds: float) -> None:
+        counts = self._counts
+        counts.groups += 1
+        counts.batches += len(batches)
+        counts.changes += sum(len(batch.changes) for batch in batches)
+        counts.failed += len(outcomes) - outcomes.count(None)
+        counts.bytes += self._changes.written_bytes
+        counts.seconds.observe(seconds)
+        counts.group_bytes.observe(self._changes.written_bytes)
 
     def _tell(self, outcomes: list[Exception | None]) -> None:
         """Once when the disk takes no more, and once when it does again."""

@@ -122,9 +122,10 @@ async def run(
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:
+        platform.counters.throttle(ref.arn)
         raise throttled(full.reason) from None
     try:
-        return await platform.functions.invoke(
+        result = await platform.functions.invoke(
             spec,
             payload,
             request_id=request_id,
@@ -134,6 +135,11 @@ async def run(
             log_with_result=log_with_result,
             stream=stream,
         )
+        init = None if result.init_ms is None else result.init_ms / 1000
+        platform.counters.invocation(
+            ref.arn, result.duration_ms / 1000, init, failed=result.error is not None
+        )
+        return result
     finally:
         platform.running.end(ref.scope, ref.name, unreserved=unreserved)
 
