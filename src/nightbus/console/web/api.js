@@ -1,0 +1,68 @@
+// Calls of the JSON API. Each carries the scope of the address; changing ones carry the session's token.
+import { currentScope } from './router.js'
+
+export const API = '/_nightbus/api'
+
+/** An answer that is an error, or no answer at all (status 0). `code` is AWS's or the API's name of it. */
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message)
+    this.status = status
+    this.code = code
+  }
+}
+
+let token = ''
+const signedOut = new Set()
+
+/** Calls `listener` when the API says that nobody is signed in. */
+export const onSignedOut = listener => { signedOut.add(listener); return () => signedOut.delete(listener) }
+
+/** The address of a path of the API with its parameters and the scope; empty values are left out, lists are repeated. */
+export function address(path, params = {}) {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries({ ...currentScope(), ...params })) {
+    if (value === undefined || value === null || value === '') continue
+    for (const each of Array.isArray(value) ? value : [value]) search.append(key, each)
+  }
+  return `${API}${path}?${search}`
+}
+
+async function call(method, path, params, body, signal) {
+  const headers = { accept: 'application/json' }
+  if (method !== 'GET') headers['x-nightbus-token'] = token
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  let response
+  try {
+    response = await fetch(address(path, params), {
+      method, headers, signal, credentials: 'same-origin', cache: 'no-store',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+  } catch (failure) {
+    if (failure.name === 'AbortError') throw failure
+    throw new ApiError(0, 'Unreachable', 'The node does not answer. Is it running?')
+  }
+  const text = await response.text()
+  let data = null
+  try { data = text ? JSON.parse(text) : null } catch { /* said below */ }
+  if (response.ok) return data
+  if (response.status === 401) for (const listener of signedOut) listener()
+  throw new ApiError(response.status, data?.error ?? `HTTP ${response.status}`,
+    data?.message ?? `The node answered with status ${response.status}.`)
+}
+
+/** `await get('/events', {bus})` → the answer. Throws `ApiError`. */
+export const get = (path, params, { signal } = {}) => call('GET', path, params, undefined, signal)
+
+/** `await post('/events', {…})` → the answer. Throws `ApiError`. */
+export const post = (path, body = {}, { params, signal } = {}) => call('POST', path, params, body, signal)
+
+/** `await remove('/session')`: a DELETE. Throws `ApiError`. */
+export const remove = (path, params, { signal } = {}) => call('DELETE', path, params, undefined, signal)
+
+/** Who is signed in and at which node; must be called once before anything else. */
+export async function openSession() {
+  const session = await get('/session')
+  token = session.token ?? ''
+  return session
+}

@@ -1,0 +1,123 @@
+// Hooks of pages: what is loaded, what is live, what the address says, what the browser remembers.
+import { useCallback, useEffect, useRef, useState } from './html.js'
+import { get } from './api.js'
+import { liveState, subscribe, watchLive } from './live.js'
+import { currentPath, currentQuery, currentScope, go, href, onNavigation } from './router.js'
+
+/** Draws again when the address changes; returns `{path, query, scope}`. */
+export function useAddress() {
+  const [, draw] = useState(0)
+  useEffect(() => onNavigation(() => draw(n => n + 1)), [])
+  return { path: currentPath(), query: currentQuery(), scope: currentScope() }
+}
+
+/** `[query, change]`: `change({bus: 'orders'})` sets parameters of the address without an entry in the history. */
+export function useQuery() {
+  const { query } = useAddress()
+  const change = useCallback((changes, options = { replace: true }) => {
+    go(href(currentPath(), { ...currentQuery(), ...changes }), options)
+  }, [])
+  return [query, change]
+}
+
+/**
+ * Loads a path of the API: `{data, error, loading, reload}`. Loads again when path, params or scope change; `every` (ms)
+ * loads again by itself while the page is visible. Data stay while newer ones load. No path: nothing is loaded.
+ */
+export function useLoad(path, params = {}, { every = 0 } = {}) {
+  const { account, region } = currentScope()
+  const key = JSON.stringify([path, params, account, region])
+  const [answer, setAnswer] = useState({ key: '', data: null, error: null })
+  const [turn, setTurn] = useState(0)
+  const reload = useCallback(() => setTurn(n => n + 1), [])
+  useEffect(() => {
+    if (!path) return undefined
+    const abort = new AbortController()
+    get(path, params, { signal: abort.signal }).then(
+      data => setAnswer({ key, data, error: null }),
+      error => {
+        if (error.name !== 'AbortError') setAnswer(old => ({ key, data: old.key === key ? old.data : null, error }))
+      },
+    )
+    return () => abort.abort()
+  }, [key, turn])
+  useEffect(() => {
+    if (!every || !path) return undefined
+    const timer = setInterval(() => { if (!document.hidden) reload() }, every)
+    return () => clearInterval(timer)
+  }, [every, key])
+  const fresh = answer.key === key
+  const samePath = answer.key && JSON.parse(answer.key)[0] === path
+  return {
+    data: fresh || samePath ? answer.data : null,
+    error: fresh ? answer.error : null,
+    loading: Boolean(path) && !fresh,
+    reload,
+  }
+}
+
+/** Calls `handler(data, topic)` for live messages while the component is there. No topics: nothing. */
+export function useLive(topics, params, handler) {
+  const latest = useRef(handler)
+  latest.current = handler
+  useEffect(() => {
+    if (!topics.length) return undefined
+    return subscribe(topics, params, (data, topic) => latest.current(data, topic))
+  }, [JSON.stringify([topics, params])])
+}
+
+/** The state of the live connection: `off`, `connecting`, `live`, `lost`. */
+export function useLiveState() {
+  const [state, setState] = useState(liveState())
+  useEffect(() => watchLive(setState), [])
+  return state
+}
+
+/** A value that the browser remembers between visits. */
+export function usePref(name, initial) {
+  const key = `nightbus.${name}`
+  const [value, setValue] = useState(() => {
+    try { return JSON.parse(localStorage.getItem(key)) ?? initial } catch { return initial }
+  })
+  const keep = useCallback(next => {
+    setValue(old => {
+      const chosen = typeof next === 'function' ? next(old) : next
+      try { localStorage.setItem(key, JSON.stringify(chosen)) } catch { /* private windows keep nothing */ }
+      return chosen
+    })
+  }, [key])
+  return [value, keep]
+}
+
+/** Draws again every `period` ms, for ages ("3 s ago"); returns the time. */
+export function useNow(period = 1000) {
+  const [now, setNow] = useState(Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => { if (!document.hidden) setNow(Date.now()) }, period)
+    return () => clearInterval(timer)
+  }, [period])
+  return now
+}
+
+/** `value`, but only after it has not changed for `delay` ms. */
+export function useSettled(value, delay = 250) {
+  const [settled, setSettled] = useState(value)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), delay)
+    return () => clearTimeout(timer)
+  }, [value, delay])
+  return settled
+}
+
+/** Whether a media query holds; the console's narrow layout is `useMedia('(max-width: 760px)')`. */
+export function useMedia(query) {
+  const [holds, setHolds] = useState(() => matchMedia(query).matches)
+  useEffect(() => {
+    const list = matchMedia(query)
+    const told = () => setHolds(list.matches)
+    list.addEventListener('change', told)
+    return () => list.removeEventListener('change', told)
+  }, [query])
+  return holds
+}
+export const useNarrow = () => useMedia('(max-width: 760px)')

@@ -1,0 +1,41 @@
+// Keyboard shortcuts. The newest registration of a key wins, so that a dialog or table takes keys from the page below it.
+import { useEffect, useRef } from './html.js'
+
+const registrations = []
+let prefix = ''
+let prefixTimer = 0
+
+const typing = target => target?.closest?.('input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]')
+
+function pressed(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.key === 'Escape' && typing(event.target)) return event.target.blur()
+  if (typing(event.target)) return
+  if (event.key === 'Enter' && event.target.closest?.('a, button, summary, [role=button]')) return
+  const key = prefix ? `${prefix} ${event.key}` : event.key
+  clearTimeout(prefixTimer)
+  prefix = ''
+  for (let index = registrations.length - 1; index >= 0; index--) {
+    const handler = registrations[index].current[key]
+    if (handler) {
+      event.preventDefault()
+      handler(event)
+      return
+    }
+  }
+  if (event.key === 'g') {
+    prefix = 'g'
+    prefixTimer = setTimeout(() => { prefix = '' }, 1500)
+  }
+}
+addEventListener('keydown', pressed)
+
+/** Registers keys while the component is there: `useKeys({'j': next, 'g e': toEvents, '/': focusSearch})`. */
+export function useKeys(keys) {
+  const latest = useRef(keys)
+  latest.current = keys
+  useEffect(() => {
+    registrations.push(latest)
+    return () => { registrations.splice(registrations.indexOf(latest), 1) }
+  }, [])
+}
