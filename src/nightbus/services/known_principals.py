@@ -1,4 +1,14 @@
-"""Finds the principals of a new policy that do not exist, which AWS refuses when the policy is stored.
+"""Finds the users and roles that a new policy names: those that do not exist, which AWS refuses when the policy is
+stored, and those that do, whose deletion must not come between.
+
+The deletion of a principal replaces it in all stored policies (`iam/stored_principals.py`). It reads these first, and
+its commit expects the principal's record as it was before. So whoever stores a policy writes the records of its
+principals again, as they are, in the same commit: of a put and a deletion (or a renaming) at the same time one is a
+Conflict and begins anew. No stored policy can name a principal that is gone, nor the next one of that name.
+
+The reading takes longer than a put, so that many puts could keep a principal alive. Hence a deletion first marks the
+principal's record, and one with a mark is taken for deleted. The mark of a deletion that did not end, because the node
+was killed, lapses.
 
 Users and roles of the policy's own account are looked for, and those of every other account that has some on this node.
 An account without any may be one of AWS: of it nothing is known, and its principals are accepted.
@@ -9,13 +19,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from nightbus.aws.calls import Scope
 from nightbus.identity.principals import ROLE, USER
 from nightbus.policies.conditions import listed
-from nightbus.store.interface import Store
+from nightbus.services.context import Context
+from nightbus.store.interface import PutRecord, Record, Store
 
 _ENTITY = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):(user|role)/(?:.*/)?([^/]+)")
 # Everybody, an account, a session, and CloudFront's origin access identities, which S3 takes.
@@ -24,19 +36,41 @@ _NOT_LOOKED_FOR = re.compile(
     r"|arn:aws[\w-]*:sts::\d{12}:(assumed-role|federated-user)/.+|A[A-Z0-9]{15,}"
 )
 _IDS = {"AIDA": (USER, "UserId"), "AROA": (ROLE, "RoleId")}
+_MARK, _MARK_MS = "Deleting", 10_000
 _KINDS = {"user": USER, "role": ROLE}
 
 
-async def unknown_principal(store: Store, account: str, document: str | Mapping[str, Any]) -> str | None:
-    """Return the first principal of the policy of `account` that does not exist, None if there is none.
+@dataclass(frozen=True, slots=True)
+class NamedPrincipals:
+    """`unknown` is the first principal that does not exist, None if there is none. `changes` belong into the commit
+    that stores the policy: they are a Conflict with the deletion of a principal that exists now."""
 
-    `document` is a policy that was checked by its grammar, or its JSON text.
+    unknown: str | None
+    changes: tuple[PutRecord, ...]
+
+
+async def named_principals(
+    ctx: Context, account: str, document: str | Mapping[str, Any] | None
+) -> NamedPrincipals:
+    """Look for the principals of a policy of `account`.
+
+    `document` is a policy that was checked by its grammar, or its JSON text; None or "" names nobody.
     """
-    read = json.loads(document) if isinstance(document, str) else document
-    for principal in _principals(read):
-        if not await _exists(store, account, principal):
-            return principal
-    return None
+    read = json.loads(document) if isinstance(document, str) and document else document or {}
+    return await existing_principals(ctx, account, _principals(read))
+
+
+async def existing_principals(ctx: Context, account: str, principals: Iterable[str]) -> NamedPrincipals:
+    """The same for principals that are named one by one, as a grant does."""
+    unknown = None
+    changes: dict[tuple[Scope, str, str], PutRecord] = {}
+    for principal in principals:
+        found = await _found(ctx, account, principal)
+        if found is None:
+            unknown = unknown or principal
+        elif isinstance(found, PutRecord):
+            changes[found.scope, found.kind, found.key] = found
+    return NamedPrincipals(unknown, tuple(changes.values()))
 
 
 def _principals(document: Mapping[str, Any]) -> Iterator[str]:
@@ -48,17 +82,29 @@ def _principals(document: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-async def _exists(store: Store, account: str, principal: str) -> bool:
+async def _found(ctx: Context, account: str, principal: str) -> PutRecord | Literal[True] | None:
+    """Return what writes the principal's record again, True for one that has none here, None for an unknown one."""
     if id_of := _IDS.get(principal[:4]):
-        return await _has_id(store, *id_of, principal)
+        return (
+            await _has_id(ctx.store, *id_of, principal) or None
+        )  # an id stays right when its principal is deleted
     found = _ENTITY.fullmatch(principal)
     if found is None:
-        return _NOT_LOOKED_FOR.fullmatch(principal) is not None
-    owner, kind, name = found[1], _KINDS[found[2]], found[3]
-    record = await store.get(Scope(owner, ""), kind, name.lower())
-    if record is not None and record.value["Arn"] == principal:
-        return True
-    return owner != account and not await _has_entities(store, owner)
+        return _NOT_LOOKED_FOR.fullmatch(principal) is not None or None
+    scope, kind, key = Scope(found[1], ""), _KINDS[found[2]], found[3].lower()
+    record: Record | None = await ctx.store.get(scope, kind, key)
+    if record is not None and record.value["Arn"] == principal and not _is_marked(record, ctx.now_ms()):
+        return PutRecord(scope, kind, key, record.value, record.revision)
+    return (scope.account != account and not await _has_entities(ctx.store, scope.account)) or None
+
+
+def deletion_mark(record: Record, now_ms: int) -> dict[str, Any]:
+    """Return the value of a user's or role's record with the mark that it is being deleted."""
+    return {**record.value, _MARK: now_ms}
+
+
+def _is_marked(record: Record, now_ms: int) -> bool:
+    return now_ms - int(record.value.get(_MARK, -_MARK_MS)) < _MARK_MS
 
 
 async def _has_entities(store: Store, account: str) -> bool:

@@ -8,8 +8,15 @@ from nightbus.aws.documents import read_document
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import invalid_parameter, no_repository_policy
-from nightbus.services.ecr.records import change_repository, find_repository, named
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.ecr.records import (
+    REPOSITORY,
+    change_repository,
+    find_repository,
+    named,
+    registry_scope,
+)
+from nightbus.services.known_principals import named_principals
+from nightbus.store.interface import PutRecord
 
 
 async def set_repository_policy(
@@ -21,16 +28,18 @@ async def set_repository_policy(
     force: bool = False,
 ) -> dict[str, Any]:
     """Set the policy. `force` is accepted: no policy here can lock its own account out."""
-    if (
-        not _is_policy(policy_text)
-        or await unknown_principal(ctx.store, ctx.account, policy_text) is not None
-    ):
-        raise invalid_parameter("PolicyText", "Invalid repository policy provided")
-
-    def edit(value: dict[str, Any]) -> None:
-        value["policy"] = policy_text
-
-    await change_repository(ctx, repository_name, registry_id, "SetRepositoryPolicy", edit)
+    invalid = invalid_parameter("PolicyText", "Invalid repository policy provided")
+    if not _is_policy(policy_text):
+        raise invalid
+    record = await find_repository(ctx, repository_name, registry_id, "SetRepositoryPolicy")
+    principals = await named_principals(ctx, ctx.account, policy_text)
+    if principals.unknown is not None:
+        raise invalid
+    value = {**record.value, "policy": policy_text}
+    scope = registry_scope(ctx, registry_id)
+    await ctx.store.commit(
+        PutRecord(scope, REPOSITORY, record.key, value, record.revision), *principals.changes
+    )
     return named(ctx, repository_name, registry_id, policyText=policy_text)
 
 

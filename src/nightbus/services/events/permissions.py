@@ -12,7 +12,8 @@ from nightbus.policies.grammar import check_condition
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, find_bus
 from nightbus.services.events.quotas import POLICY_BYTES
-from nightbus.store.interface import PutRecord, Record
+from nightbus.services.known_principals import named_principals
+from nightbus.store.interface import Change, PutRecord, Record
 
 _CONDITION = ("StringEquals", "aws:PrincipalOrgID")  # the only condition that AWS accepts outside of a policy
 
@@ -38,7 +39,10 @@ async def put_permission(
             raise validation_error(
                 "Parameter Policy stands for Action, Principal, StatementId and Condition."
             )
-        await _save(ctx, record, _read_policy(policy))
+        statements = _read_policy(policy)
+        # AWS does not say that it refuses users and roles that do not exist, as it does elsewhere.
+        named = await named_principals(ctx, ctx.account, {"Statement": statements})
+        await _save(ctx, record, statements, *named.changes)
         return
     if action is None or principal is None or statement_id is None:
         raise validation_error("Parameter(s) Policy or Action, Principal and StatementId must be specified.")
@@ -97,9 +101,9 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
     return listed
 
 
-async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) -> None:
+async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]], *further: Change) -> None:
     text = policy_text(statements)
     if ctx.platform.quotas and text is not None and len(text.encode()) > POLICY_BYTES:
         raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     value = {**record.value, "Statements": statements}
-    await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
+    await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision), *further)

@@ -23,9 +23,9 @@ from nightbus.services.iam.records import (
     iam_arn,
     time_of,
 )
-from nightbus.services.iam.stored_principals import check_principals, renamed_principal, replace_late
+from nightbus.services.iam.stored_principals import check_principals, mark_deletion, renamed_principal
 from nightbus.services.iam.tags import Tag, checked_iam_tags
-from nightbus.store.interface import DeleteRecord, PutRecord
+from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
 _LARGEST_TRUST = 2048
 _MOST_ROLES = 1000
@@ -50,7 +50,7 @@ async def create_role(
         )
         raise invalid_input(text)
     _check_trust(assume_role_policy_document)
-    await check_principals(ctx, assume_role_policy_document)
+    principals = await check_principals(ctx, assume_role_policy_document)
     value = {
         "RoleName": role_name,
         "RoleId": new_iam_id("AROA"),
@@ -65,17 +65,18 @@ async def create_role(
         "Inline": {},
         "Attached": [],
     }
-    await _create_record(ctx, value)
+    await _create_record(ctx, value, principals)
     return {"Role": role_summary(value) | details(value)}
 
 
-async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
+async def _create_record(ctx: Context, value: dict[str, Any], principals: Sequence[Change]) -> None:
     name, boundary = value["RoleName"], value["PermissionsBoundary"]
     requirement = await require_policy(ctx, boundary) if boundary is not None else ()
     if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
         raise already_exists(f"Role with name {name} already exists.")
     await check_quota(ctx, ROLE, "RolesPerAccount", _MOST_ROLES)
-    await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0), *requirement)
+    made = PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0)
+    await ctx.store.commit(made, *principals, *requirement)
 
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
@@ -110,8 +111,13 @@ async def update_role_description(ctx: Context, *, role_name: str, description: 
 async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
     refuse_protected((await find_role(ctx, role_name)).value)
     _check_trust(policy_document)
-    await check_principals(ctx, policy_document)
-    await _set(ctx, role_name, {"Trust": policy_document})
+    principals = await check_principals(ctx, policy_document)
+    own = (ctx.global_scope, ROLE, role_name.lower())  # whose record is written anyway
+
+    async def others() -> Sequence[Change]:
+        return [one for one in principals if (one.scope, one.kind, one.key) != own]
+
+    await change_role(ctx, role_name, lambda value: value.update(Trust=policy_document), others)
 
 
 async def put_role_permissions_boundary(ctx: Context, *, role_name: str, permissions_boundary: str) -> None:
@@ -136,11 +142,11 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if record.value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
-    deleted = DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision)
+    marked = await mark_deletion(ctx, ROLE, record)
+    deleted = DeleteRecord(ctx.global_scope, ROLE, record.key, marked.revision)
     id = record.value["RoleId"]
     replaced = await renamed_principal(ctx, record.value["Arn"], id, but=record)
     await ctx.store.commit(deleted, await forgotten(ctx, id), *replaced)
-    await replace_late(ctx, ROLE, record.key, record.value["Arn"], id)
 
 
 async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import USERS, entities, find_entity, iam_arn, time_of, unchanged_or
-from nightbus.services.iam.stored_principals import renamed_principal, replace_late
+from nightbus.services.iam.stored_principals import mark_deletion, renamed_principal
 from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
@@ -122,10 +122,10 @@ async def delete_user(ctx: Context, *, user_name: str) -> None:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
-    deleted = DeleteRecord(ctx.global_scope, USER, record.key, record.revision)
+    marked = await mark_deletion(ctx, USER, record)
+    deleted = DeleteRecord(ctx.global_scope, USER, record.key, marked.revision)
     replaced = await renamed_principal(ctx, value["Arn"], value["UserId"])
     await ctx.store.commit(deleted, await forgotten(ctx, value["UserId"]), *replaced)
-    await replace_late(ctx, USER, record.key, value["Arn"], value["UserId"])
 
 
 async def put_user_permissions_boundary(ctx: Context, *, user_name: str, permissions_boundary: str) -> None:

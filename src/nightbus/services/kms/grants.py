@@ -23,6 +23,7 @@ from nightbus.services.kms.condition_keys import keys_of_grant
 from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
 from nightbus.services.kms.errors import dry_run as dry_run_error
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion, refuse_unusable
+from nightbus.services.known_principals import existing_principals
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, RequireRecord
 
 _MOST_OF_A_KEY = 50_000  # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
@@ -68,9 +69,7 @@ async def create_grant(
     refuse_unusable(found)
     if (grantee_principal is None) == (grantee_service_principal is None):
         raise invalid("Exactly one of GranteePrincipal and GranteeServicePrincipal must be specified.")
-    for principal in (grantee_principal, retiring_principal):
-        if principal is not None and not is_arn(principal):
-            raise AwsError("InvalidArnException", f"{principal} is not a valid principal.")
+    principals = await _check_principals(ctx, found.scope, grantee_principal, retiring_principal)
     _check_operations(found, operations, constraints)
     if dry_run:
         raise dry_run_error()
@@ -86,8 +85,22 @@ async def create_grant(
     await ctx.store.commit(
         PutRecord(found.scope, GRANT, key, {**value, **issued}, expect=0),
         RequireRecord(found.scope, KEY, found.id, found.record.revision),
+        *principals,
     )
     return _created(found.scope, key)
+
+
+async def _check_principals(ctx: Context, scope: Scope, *principals: str | None) -> tuple[PutRecord, ...]:
+    """Return what belongs into the commit of the grant (`nightbus.services.known_principals`).
+
+    Raises AwsError InvalidArnException for what is not an ARN, and for a user or role that does not exist.
+    """
+    named = [one for one in principals if one is not None]
+    bad = next((one for one in named if not is_arn(one)), None)
+    found = await existing_principals(ctx, scope.account, named)
+    if bad is not None or found.unknown is not None:
+        raise AwsError("InvalidArnException", f"{bad or found.unknown} is not a valid principal.")
+    return found.changes
 
 
 def _created(scope: Scope, key: str) -> dict[str, Any]:

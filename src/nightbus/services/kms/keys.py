@@ -26,18 +26,12 @@ from nightbus.keys.records import (
 )
 from nightbus.keys.specs import ENCRYPT, SPECS
 from nightbus.services.context import Context
-from nightbus.services.kms.errors import (
-    INVALID_PRINCIPALS,
-    bad_marker,
-    invalid,
-    limit_exceeded,
-    malformed_policy,
-)
+from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
 from nightbus.services.kms.finding import key_record, refuse_pending_deletion, refuse_states
 from nightbus.services.kms.key_tags import tags_of
 from nightbus.services.kms.metadata import metadata
+from nightbus.services.kms.policies import check_principals
 from nightbus.services.kms.policy_documents import check_policy
-from nightbus.services.known_principals import unknown_principal
 from nightbus.store.interface import PutRecord, Record
 
 _MOST_KEYS = 100_000  # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
@@ -66,8 +60,7 @@ async def create_key(
     check_policy(
         text, ctx.caller, key_arn(ctx.scope, key_id), ctx.account, bypass_policy_lockout_safety_check
     )
-    if await unknown_principal(ctx.store, ctx.account, text) is not None:
-        raise malformed_policy(INVALID_PRINCIPALS)
+    principals = await check_principals(ctx, ctx.account, text)
     value = new_key_value(
         manager=CUSTOMER,
         description=description,
@@ -84,14 +77,14 @@ async def create_key(
         raise limit_exceeded(f"The account has {_MOST_KEYS} KMS keys in this Region already.")
     if origin == EXTERNAL:
         value["State"] = PENDING_IMPORT
-        await ctx.store.commit(PutRecord(ctx.scope, KEY, key_id, value, expect=0))
+        await ctx.store.commit(PutRecord(ctx.scope, KEY, key_id, value, expect=0), *principals)
     else:
         generated = await generated_key("CreateKey", spec)
         if generated.public is not None:
             value["PublicKey"] = base64.b64encode(generated.public).decode()
         version = await ctx.platform.keys.new_material(generated.secret)
         value["Material"] = version["Id"]
-        await ctx.store.commit(*new_key_records(ctx.scope, key_id, value, version))
+        await ctx.store.commit(*new_key_records(ctx.scope, key_id, value, version), *principals)
     return {"KeyMetadata": metadata(ctx.scope, Record(key_id, value, 1), value["State"])}
 
 

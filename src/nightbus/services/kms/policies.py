@@ -10,7 +10,8 @@ from nightbus.services.context import Context
 from nightbus.services.kms.errors import INVALID_PRINCIPALS, bad_marker, malformed_policy
 from nightbus.services.kms.finding import key_record, refuse_pending_deletion
 from nightbus.services.kms.policy_documents import check_policy
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.known_principals import named_principals
+from nightbus.store.interface import PutRecord
 
 _NAME = "default"
 
@@ -27,9 +28,19 @@ async def put_key_policy(
     found = await key_record(ctx, key_id, "PutKeyPolicy")
     refuse_pending_deletion(found)
     check_policy(policy, ctx.caller, found.arn, found.scope.account, bypass_policy_lockout_safety_check)
-    if await unknown_principal(ctx.store, found.scope.account, policy) is not None:
+    principals = await check_principals(ctx, found.scope.account, policy)
+    await ctx.store.commit(found.put(Policy=policy), *principals)
+
+
+async def check_principals(ctx: Context, account: str, policy: str) -> tuple[PutRecord, ...]:
+    """Return what belongs into the commit that stores the policy (`nightbus.services.known_principals`).
+
+    Raises AwsError MalformedPolicyDocumentException for a user or role that does not exist.
+    """
+    named = await named_principals(ctx, account, policy)
+    if named.unknown is not None:
         raise malformed_policy(INVALID_PRINCIPALS)
-    await ctx.store.commit(found.put(Policy=policy))
+    return named.changes
 
 
 async def get_key_policy(ctx: Context, *, key_id: str, policy_name: str = _NAME) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from nightbus.services.kms.errors import invalid, unsupported_operation
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_unusable
 from nightbus.services.kms.key_tags import tags_of
 from nightbus.services.kms.metadata import metadata
+from nightbus.services.kms.policies import check_principals
 from nightbus.services.kms.policy_documents import check_policy
 from nightbus.store.interface import Change, PutRecord, Record, RequireRecord, Store
 
@@ -80,6 +81,7 @@ async def replicate_key(
     check_policy(
         text, ctx.caller, key_arn(there, found.id), there.account, bypass_policy_lockout_safety_check
     )
+    principals = await check_principals(ctx, there.account, text)
     regions = found.value["MultiRegion"]
     regions = {**regions, "Replicas": [*regions["Replicas"], replica_region]}
     imported = found.value["Origin"] == EXTERNAL
@@ -98,7 +100,7 @@ async def replicate_key(
     if material is not None and not imported:
         changes.append(RequireRecord(found.scope, MATERIAL, found.id, material.revision))
         changes.append(PutRecord(there, MATERIAL, found.id, material.value, expect=0))
-    await ctx.store.commit(*changes)
+    await ctx.store.commit(*changes, *principals)
     made = Record(found.id, value, 1)
     return {
         "ReplicaKeyMetadata": metadata(there, made, value["State"]),

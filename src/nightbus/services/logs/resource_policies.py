@@ -10,6 +10,7 @@ from nightbus.aws.pagination import page
 from nightbus.messaging.log_policies import POLICY
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
+from nightbus.services.known_principals import named_principals
 from nightbus.services.logs.errors import bad_token, invalid
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
@@ -31,7 +32,10 @@ async def put_resource_policy(
         raise AwsError("LimitExceededException", "Resource limit exceeded.")
     value = {"document": policy_document, "updated": ctx.now_ms()}
     expect = 0 if existing is None else existing.revision
-    await ctx.store.commit(PutRecord(ctx.scope, POLICY, policy_name, value, expect=expect))
+    # These policies are for services; AWS does not say that it refuses users and roles that do not exist.
+    principals = await named_principals(ctx, ctx.account, policy_document)
+    put = PutRecord(ctx.scope, POLICY, policy_name, value, expect=expect)
+    await ctx.store.commit(put, *principals.changes)
     return {"resourcePolicy": _policy_reply(policy_name, value)}
 
 

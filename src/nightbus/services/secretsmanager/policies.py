@@ -9,7 +9,7 @@ from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.policies.grammar import is_resource_policy, statements_of
 from nightbus.services.context import Context
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.known_principals import named_principals
 from nightbus.services.secretsmanager.records import find_secret
 from nightbus.services.secretsmanager.storing import save
 
@@ -23,7 +23,8 @@ async def put_resource_policy(
     problem = _problem(resource_policy)
     if problem:
         raise AwsError("MalformedPolicyDocumentException", problem)
-    if await unknown_principal(ctx.store, secret.scope.account, resource_policy) is not None:
+    principals = await named_principals(ctx, secret.scope.account, resource_policy)
+    if principals.unknown is not None:
         text = "This resource policy contains an unsupported principal."
         raise AwsError("MalformedPolicyDocumentException", text)
     if block_public_policy and _is_public(resource_policy):
@@ -32,7 +33,7 @@ async def put_resource_policy(
             "You can't attach a resource policy that allows broad access to the secret while BlockPublicPolicy is set.",
         )
     secret.value["policy"] = resource_policy
-    await save(ctx, secret)
+    await save(ctx, secret, *principals.changes)
     return secret.named()
 
 

@@ -11,7 +11,7 @@ from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_address, 
 from nightbus.policies.request import Values
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_arn, no_subscription, no_topic, not_authorized
-from nightbus.store.interface import PutRecord, Record
+from nightbus.store.interface import Change, PutRecord, Record
 
 Value = dict[str, Any]
 
@@ -59,9 +59,9 @@ def topic_of(scope: Scope, subscription_key: str) -> str:
     return topic_arn(scope, subscription_key.partition(":")[0])
 
 
-async def change_topic(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
+async def change_topic(ctx: Context, arn: str, change: Callable[[Record], Value], *further: Change) -> None:
     scope, record = await topic_record(ctx, arn)
-    await ctx.store.commit(PutRecord(scope, TOPIC, record.key, change(record), record.revision))
+    await ctx.store.commit(PutRecord(scope, TOPIC, record.key, change(record), record.revision), *further)
 
 
 async def change_subscription(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:

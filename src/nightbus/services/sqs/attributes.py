@@ -73,7 +73,7 @@ async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict
         if name not in _SETTABLE:
             raise unknown_attribute(name)
     policy = changed_attributes(record.key, record.value["attributes"], attributes).get("RedrivePolicy")
-    await check_principals(ctx, scope, attributes.get("Policy"))
+    principals = await check_principals(ctx, scope, attributes.get("Policy"))
     if policy is not None and "RedrivePolicy" in attributes:
         await check_redrive(ctx, scope, record.key, policy)
 
@@ -81,4 +81,4 @@ async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict
         values = changed_attributes(record.key, record.value["attributes"], attributes)
         return {**record.value, "attributes": values, "modified": ctx.now_ms() // 1000}
 
-    await change_record(ctx, queue_url, "sqs:setqueueattributes", changed)
+    await change_record(ctx, queue_url, "sqs:setqueueattributes", changed, *principals)

@@ -40,7 +40,7 @@ async def create_queue(
     _check_name(queue_name, requested)
     check_queue_tags(queue_name, tags or {})
     values = changed_attributes(queue_name, {}, requested)
-    await check_principals(ctx, ctx.scope, values.get("Policy"))
+    principals = await check_principals(ctx, ctx.scope, values.get("Policy"))
     if "RedrivePolicy" in values:
         await check_redrive(ctx, ctx.scope, queue_name, values["RedrivePolicy"])
     now = ctx.now_ms() // 1000
@@ -56,7 +56,7 @@ async def create_queue(
     if existing is not None:
         _check_unchanged(existing, values)
     else:
-        await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
+        await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0), *principals)
     return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
 
 

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.policies.callers import not_allowed, request_by
 from nightbus.policies.document import Policy
 from nightbus.services.context import Context
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.known_principals import named_principals
 from nightbus.services.lambda_.access.policy_record import (
     bad_principal,
     check_policy_revision,
@@ -32,7 +32,7 @@ from nightbus.services.lambda_.records import (
     require_version,
     resource_policy_of,
 )
-from nightbus.store.interface import Record
+from nightbus.store.interface import Change, Record
 
 _INVOKE = "lambda:InvokeFunction"
 _NOT_BY_URL = {"lambda:invokedviafunctionurl": "false", "lambda:functionurlauthtype": ""}
@@ -79,12 +79,13 @@ async def add_permission(
             ("Bool", "lambda:InvokedViaFunctionUrl"): _flag(invoked_via_function_url),
         }
     )
-    if await unknown_principal(ctx.store, ctx.account, {"Statement": [statement]}) is not None:
+    principals = await named_principals(ctx, ctx.account, {"Statement": [statement]})
+    if principals.unknown is not None:
         text = "The provided principal was invalid. Please check the principal and try again."
         raise invalid_parameter_value(text)
     if conditions:
         statement["Condition"] = conditions
-    await _keep(ctx, ref, record, [*statements, statement])
+    await _keep(ctx, ref, record, [*statements, statement], *principals.changes)
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
 
@@ -148,11 +149,11 @@ async def _policy(ctx: Context, ref: FunctionRef) -> Record | None:
 
 
 async def _keep(
-    ctx: Context, ref: FunctionRef, record: Record | None, statements: list[dict[str, Any]]
+    ctx: Context, ref: FunctionRef, record: Record | None, statements: list[dict[str, Any]], *further: Change
 ) -> None:
     key = qualified_key(ref.name, ref.qualifier)
     change, _ = policy_change(ref.scope, POLICY, key, record, statements)
-    await ctx.store.commit(*await function_requirements(ctx, ref), change)
+    await ctx.store.commit(*await function_requirements(ctx, ref), change, *further)
 
 
 def _principal(principal: str) -> Any:

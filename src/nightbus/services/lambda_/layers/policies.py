@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from nightbus.services.context import Context
+from nightbus.services.known_principals import named_principals
 from nightbus.services.lambda_.access.policy_record import (
     bad_principal,
     check_policy_revision,
@@ -18,7 +19,7 @@ from nightbus.services.lambda_.errors import invalid_parameter_value, not_found
 from nightbus.services.lambda_.layers.permission import GET_LAYER_VERSION
 from nightbus.services.lambda_.layers.versions import require_layer_version
 from nightbus.services.lambda_.records import LAYER_POLICY, LAYER_VERSION
-from nightbus.store.interface import Record, RequireRecord
+from nightbus.store.interface import Change, Record, RequireRecord
 
 _NO_POLICY = "No policy is associated with the given resource."
 
@@ -51,7 +52,9 @@ async def add_layer_version_permission(
     }
     if organization_id:
         statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": organization_id}}
-    revision = await _store(ctx, layer, record, [*statements, statement])
+    # An account's id or * is what AWS documents, so nothing says whether it refuses users and roles that do not exist.
+    named = await named_principals(ctx, ctx.account, {"Statement": [statement]})
+    revision = await _store(ctx, layer, record, [*statements, statement], *named.changes)
     return {"Statement": json.dumps(statement, separators=(",", ":")), "RevisionId": revision}
 
 
@@ -81,9 +84,13 @@ async def _require(ctx: Context, layer: Record) -> Record:
     return record
 
 
-async def _store(ctx: Context, layer: Record, record: Record | None, statements: list[dict[str, Any]]) -> str:
+async def _store(
+    ctx: Context, layer: Record, record: Record | None, statements: list[dict[str, Any]], *further: Change
+) -> str:
     change, revision = policy_change(ctx.scope, LAYER_POLICY, layer.key, record, statements)
-    await ctx.store.commit(RequireRecord(ctx.scope, LAYER_VERSION, layer.key, layer.revision), change)
+    await ctx.store.commit(
+        RequireRecord(ctx.scope, LAYER_VERSION, layer.key, layer.revision), change, *further
+    )
     return revision
 
 

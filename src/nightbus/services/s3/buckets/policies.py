@@ -11,9 +11,10 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import Reply
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.known_principals import named_principals
 from nightbus.services.s3.buckets.configuration import save
-from nightbus.services.s3.records import find_bucket, require_owner
+from nightbus.services.s3.records import BUCKET, find_bucket, require_owner
+from nightbus.store.interface import SYSTEM, PutRecord
 
 _LARGEST = 20_480
 _LIMITING = frozenset({"stringequals", "stringlike", "arnequals", "arnlike", "ipaddress"})
@@ -42,13 +43,16 @@ async def put_bucket_policy(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     require_owner(ctx, record)
     parsed = parse(policy, bucket)
-    if await unknown_principal(ctx.store, str(record.value["Account"]), parsed) is not None:
+    principals = await named_principals(ctx, str(record.value["Account"]), parsed)
+    if principals.unknown is not None:
         raise _malformed("Invalid principal in policy")
     if is_public(parsed) and record.value.get("PublicAccessBlock", {}).get("BlockPublicPolicy"):
         text = f"User: {ctx.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource:"
         text += f' "arn:aws:s3:::{bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3'
         raise AwsError("AccessDenied", f"{text} Block Public Access.", 403)
-    await save(ctx, bucket, expected_bucket_owner, {"Policy": policy})
+    value = {**record.value, "Policy": policy}
+    stored = PutRecord(SYSTEM, BUCKET, record.key, value, expect=record.revision)
+    await ctx.store.commit(stored, *principals.changes)
     return Reply(status=204)
 
 

@@ -22,7 +22,7 @@ from nightbus.messaging.topic import (
     topic_arn,
 )
 from nightbus.services.context import Context
-from nightbus.services.known_principals import unknown_principal
+from nightbus.services.known_principals import named_principals
 from nightbus.services.sns.archives.policies import archive_ms
 from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
@@ -62,7 +62,7 @@ async def create_topic(
     with errors_name_attributes():
         for attribute, value in requested.items():
             check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
-    await _check_principals(ctx, requested.get("Policy"))
+    principals = await _check_principals(ctx, ctx.account, requested.get("Policy"))
     stored_attributes = {
         attribute: value
         for attribute, value in requested.items()
@@ -82,7 +82,7 @@ async def create_topic(
     if await ctx.store.get(ctx.scope, TOPIC, name) is not None:
         await _check_unchanged(ctx, arn, stored_attributes, merged_tags(tags or []), bool(tags))
     else:
-        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, topic, expect=0))
+        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, topic, expect=0), *principals)
     return {"TopicArn": arn}
 
 
@@ -187,10 +187,15 @@ def default_policy(arn: str, account: str) -> str:
     return json.dumps(policy, separators=(",", ":"))
 
 
-async def _check_principals(ctx: Context, policy: str | None) -> None:
-    """Raise AwsError InvalidParameter for a policy, checked by its grammar, with a user or role that does not exist."""
-    if policy and await unknown_principal(ctx.store, ctx.account, policy) is not None:
+async def _check_principals(ctx: Context, account: str, policy: str | None) -> tuple[PutRecord, ...]:
+    """Return what belongs into the commit that stores the policy, which was checked by its grammar.
+
+    Raises AwsError InvalidParameter for a user or role that does not exist.
+    """
+    named = await named_principals(ctx, account, policy)
+    if named.unknown is not None:
         raise bad_parameter("Policy Error: PrincipalNotFound")
+    return named.changes
 
 
 async def set_topic_attributes(
@@ -214,8 +219,9 @@ async def set_topic_attributes(
         return {**record.value, "attributes": attributes, "archive_began": began}
 
     scope, topic = await topic_record(ctx, topic_arn, "SNS:SetTopicAttributes")
+    principals: tuple[PutRecord, ...] = ()
     if attribute_name == "Policy":
         check_topic_attribute(attribute_name, attribute_value, topic.key.endswith(FIFO_SUFFIX))
-        await _check_principals(ctx, attribute_value)
+        principals = await _check_principals(ctx, scope.account, attribute_value)
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))
-    await change_topic(ctx, topic_arn, changed)
+    await change_topic(ctx, topic_arn, changed, *principals)
