@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nightbus.clock import Clock
 from nightbus.node import node as node_module
 from nightbus.node import server
 from nightbus.node.application import Application
+from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.store.folder import FolderLock
@@ -56,8 +58,8 @@ class TwoNodes(Node):
 class ByChance:
     """The ASGI callable in front of both."""
 
-    def __init__(self, node: TwoNodes, settings: Settings) -> None:
-        self._nodes = [(one, Application(one, settings)) for one in (node, node.second)]
+    def __init__(self, node: TwoNodes, settings: Settings, mounts: Sequence[Mount] = ()) -> None:
+        self._nodes = [(one, Application(one, settings, mounts)) for one in (node, node.second)]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         node, application = random.choice(self._nodes)

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightbus.cli import access_commands, event_commands, options, outbox_commands, project_commands
+from nightbus.cli import (
+    access_commands,
+    event_commands,
+    node_commands,
+    options,
+    outbox_commands,
+    project_commands,
+)
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
@@ -95,28 +102,6 @@ def _configure(arguments: Arguments) -> None:
     from nightbus.cli.commands.configure import configure
 
     configure(settings_of(arguments), arguments.region, arguments.account, new=arguments.new_key)
-
-
-def _declare_status(parser: argparse.ArgumentParser) -> None:
-    options.add_node(parser)
-    options.add_json(parser)
-
-
-def _status(arguments: Arguments) -> None:
-    from nightbus.cli.commands.status import show_status
-
-    show_status(settings_of(arguments), as_json=arguments.json)
-
-
-def _declare_stop(parser: argparse.ArgumentParser) -> None:
-    options.add_node(parser)
-    options.add_data(parser)
-
-
-def _stop(arguments: Arguments) -> None:
-    from nightbus.cli.commands.stop import stop_node
-
-    stop_node(settings_of(arguments))
 
 
 def _declare_explain(parser: argparse.ArgumentParser) -> None:
@@ -262,8 +247,13 @@ COMMANDS = (
         _declare_configure,
         _configure,
     ),
-    Command("status", "Show whether a node runs, and its resources.", _declare_status, _status),
-    Command("stop", "Stop the node; its data stays.", _declare_stop, _stop),
+    Command(
+        "status",
+        "Show whether a node runs, and its resources.",
+        node_commands.declare_status,
+        node_commands.status,
+    ),
+    Command("stop", "Stop the node; its data stays.", node_commands.declare_stop, node_commands.stop),
     Command(
         "check",
         "Say what of a template a node does, refuses or forwards, without a node; 1 if it refuses something.",
@@ -284,6 +274,12 @@ COMMANDS = (
         project_commands.declare_dev,
         project_commands.dev,
         "[TEMPLATE]",
+    ),
+    Command(
+        "console",
+        "Sign a browser in to the web console of a node of this user, and open it.",
+        node_commands.declare_console,
+        node_commands.console,
     ),
     Command(
         "runtimes",

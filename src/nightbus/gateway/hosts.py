@@ -1,4 +1,4 @@
-"""Finds what a host name stands for: a bucket or a function URL.
+"""Finds what a host name stands for: a bucket, a function URL, or the web console.
 
 A bucket: `bucket.localhost`, `bucket.s3.localhost`, `bucket.s3.us-east-1.example.org`. A function URL:
 `<id>.lambda-url.<region>.localhost`, and the same below any other name of the node.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+CONSOLE_HOST = "nightbus.localhost"  # of the web console on this machine, where nothing else is served
 _PLAIN = {"localhost", "s3"}
 
 
@@ -43,3 +44,9 @@ def function_url_of(host: str) -> UrlHost | None:
     if len(labels) < 4 or labels[1] != "lambda-url":
         return None
     return UrlHost(labels[0], labels[2], name, ".".join(labels[3:]))
+
+
+def is_console_host(host: str) -> bool:
+    """Return whether the host, with or without a port, is the console's on this machine. A bucket of that name is
+    reached by its path."""
+    return host.lower().partition(":")[0].rstrip(".") == CONSOLE_HOST

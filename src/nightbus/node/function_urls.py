@@ -17,7 +17,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.gateway.gate import Admission
-from nightbus.gateway.hosts import UrlHost, function_url_of
+from nightbus.gateway.hosts import UrlHost
 from nightbus.gateway.request import Credential, WireRequest, parse_query, repeated_headers
 from nightbus.gateway.response import ABORT
 from nightbus.node.admin.request import AsgiScope, Receive, Send
@@ -41,14 +41,6 @@ _NO_BODY = frozenset({204, 304})
 
 class _ClientGone(Exception):
     """The client closed the connection before its request was complete."""
-
-
-def url_host(scope: AsgiScope) -> UrlHost | None:
-    """The host of the request, where it is that of a function URL."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            return function_url_of(value.decode("latin-1"))
-    return None
 
 
 async def serve_function_url(

@@ -12,7 +12,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
 from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
+from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.node.tls_listener import TlsListener
@@ -105,8 +106,13 @@ def _why(settings: Settings, failure: OSError) -> str:
     return f"cannot listen on {where}: {failure.strerror or failure}"
 
 
-async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
-    """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse, SettingsError."""
+async def serve(
+    settings: Settings, listener: socket.socket, ready: Callable[[Node], None], mounts: Sequence[Mount] = ()
+) -> None:
+    """Run a node until SIGINT or SIGTERM; `ready` is called when it answers, `mounts` answer further paths of it.
+
+    Raises FolderInUse, SettingsError.
+    """
     sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
     node = Node(
         None if settings.memory else settings.data,
@@ -127,9 +133,10 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         functions_endpoint=settings.plain_endpoint,
     )
     await node.start()
+    node.owners = (*node.owners, *mounts)
     context = await _tls_context(settings, node) if settings.tls else None
     config = Config(
-        Application(node, settings),
+        Application(node, settings, mounts),
         http=HttpProtocol,
         ws="none",
         lifespan="off",
@@ -187,10 +194,12 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
+def run(
+    settings: Settings, listener: socket.socket, ready: Callable[[Node], None], mounts: Sequence[Mount] = ()
+) -> None:
     """`serve` on the fastest event loop that there is."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, listener, ready))
+        runner.run(serve(settings, listener, ready, mounts))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

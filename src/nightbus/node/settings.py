@@ -59,6 +59,7 @@ _TRAIL_DAYS, _TRAIL_MEGABYTES = 90, 256
 ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
 ENFORCE, AUDIT = "enforce", "audit"  # of `authorization`
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
+_CONSOLE_REACHES = ("127.0.0.1", "::1", "localhost")  # what browsers take names below localhost for
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,14 @@ class Settings:
         encrypted, needs no certificate and crosses no network."""
         is_here = self.host in _ANY_ADDRESS or _is_loopback(self.host)
         return self.plain_endpoint if is_here else self.endpoint
+
+    @property
+    def console_endpoint(self) -> str:
+        """The base URL of the web console: a host of its own for a browser of this machine, else the endpoint."""
+        from nightbus.gateway.hosts import CONSOLE_HOST
+
+        is_here = self.host in _ANY_ADDRESS or self.reached_host in _CONSOLE_REACHES
+        return f"http://{CONSOLE_HOST}:{self.port}" if is_here else self.endpoint
 
     @property
     def _authority(self) -> str:

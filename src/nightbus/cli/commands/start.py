@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> None:
     began = time.perf_counter()
+    from nightbus.console.mount import Console
     from nightbus.node.server import CannotListen, bind, run
     from nightbus.store.sqlite.store import FolderInUse, NewerSchema
     from nightbus.store.vault import VaultClosed
@@ -44,7 +45,7 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
         print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
 
     try:
-        run(bound, listener, ready)
+        run(bound, listener, ready, (Console(),))
     except (FolderInUse, NewerSchema, VaultClosed) as failure:
         raise CommandFailed(str(failure)) from failure
     except (OSError, sqlite3.Error) as failure:
@@ -104,6 +105,7 @@ def _greeting(settings: Settings, lines: Sequence[str], seconds: float) -> str:
         f"  services  {', '.join(sorted(SERVICES))}\n"
         f"  account   {DEFAULT_ACCOUNT}, any region\n"
         + "".join(f"{line}\n" for line in lines)
-        + f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'
+        + f"  look      {settings.console_endpoint}/_nightbus/console   (sign in: {prefix}nightbus console)\n"
+        f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'
         f"  stop it   Ctrl-C"
     )

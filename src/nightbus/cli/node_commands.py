@@ -1,0 +1,45 @@
+"""Declares the commands about a node that runs: `status`, `stop` and `console`."""
+
+from __future__ import annotations
+
+import argparse
+
+from nightbus.cli import options
+from nightbus.cli.options import settings_of
+
+
+def declare_status(parser: argparse.ArgumentParser) -> None:
+    options.add_node(parser)
+    options.add_json(parser)
+
+
+def status(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.status import show_status
+
+    show_status(settings_of(arguments), as_json=arguments.json)
+
+
+def declare_stop(parser: argparse.ArgumentParser) -> None:
+    options.add_node(parser)
+    options.add_data(parser)
+
+
+def stop(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.stop import stop_node
+
+    stop_node(settings_of(arguments))
+
+
+def declare_console(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--print", action="store_true", dest="only_print", help="Print the link, and open no browser."
+    )
+    options.add_node(parser)
+    options.add_data(parser)
+    options.add_tls(parser)
+
+
+def console(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.console import open_console
+
+    open_console(settings_of(arguments), only_print=arguments.only_print)

@@ -1,0 +1,38 @@
+"""Lists events, shows one, and traces it: `/events`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from nightbus.console.api.event_list import EventList, EventQuery, find_events
+from nightbus.console.api.request import ApiRequest
+from nightbus.console.api.routing import Routes
+from nightbus.console.api.values import Json, as_json
+from nightbus.services.lambda_.invocations.log_lines import runs_of
+from nightbus.tracing.event_trace import trace_event
+
+
+async def list_events(request: ApiRequest, query: EventQuery) -> EventList:
+    """List the events of the history, the newest first.
+
+    An answer may have fewer events than `limit`, or none, and `next` all the same: it reads a bounded part of the
+    history.
+    """
+    return await find_events(request, query)
+
+
+async def read_trace(request: ApiRequest, id: str) -> Json:
+    """Trace an event: what led to it, its rules and attempts, functions' runs, and the events that they published.
+
+    The answer is the NODE of docs/explaining.md.
+    """
+    runs = functools.partial(runs_of, request.store)
+    trace: Any = await trace_event(request.store, request.scope, id, runs)
+    return as_json(trace)
+
+
+ROUTES: Routes = {
+    "GET /events": list_events,
+    "GET /events/{id}/trace": read_trace,
+}

@@ -1,0 +1,12 @@
+"""Lists the modules of the API. Each has `ROUTES`."""
+
+from __future__ import annotations
+
+from nightbus.console.api import buses, events, live
+from nightbus.console.api.routing import Routes
+
+TABLES: tuple[Routes, ...] = (
+    buses.ROUTES,
+    events.ROUTES,
+    live.ROUTES,
+)

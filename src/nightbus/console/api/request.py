@@ -1,0 +1,65 @@
+"""Defines what a handler of the API gets: the request, its account and Region, and ways to call operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.console.sessions import Session
+from nightbus.node.admin.request import AdminRequest
+from nightbus.node.node import Node
+from nightbus.services.context import Platform
+from nightbus.store.interface import Store
+
+USER_AGENT = "nightbus-console"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """`scope` is the query's `account` and `region`. `session` is None for a caller without a browser."""
+
+    http: AdminRequest
+    scope: Scope
+    session: Session | None
+
+    @property
+    def node(self) -> Node:
+        return self.http.node
+
+    @property
+    def platform(self) -> Platform:
+        return self.http.node.platform
+
+    @property
+    def store(self) -> Store:
+        return self.http.node.store
+
+    def now_ms(self) -> int:
+        return self.http.node.clock.now_ms()
+
+    async def read(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        """Call an operation that only reads, as the node itself: no policy limits it, no trail records it.
+
+        Raises AwsError.
+        """
+        return await self._call(service, operation, params, trusted=True)
+
+    async def change(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        """Call an operation as the account's administrator: authorised, and recorded in the trail. Raises AwsError."""
+        return await self._call(service, operation, params, trusted=False)
+
+    async def _call(
+        self, service: str, operation: str, params: Mapping[str, Any], *, trusted: bool
+    ) -> dict[str, Any]:
+        client = self.http.asgi.get("client")
+        call = Call(
+            self.scope,
+            Caller.root(self.scope.account),
+            self.node.endpoint,
+            source_ip=client[0] if client else "",
+            user_agent=USER_AGENT,
+            trusted=trusted,
+        )
+        return await self.platform.operations.call(service, operation, params, call)

@@ -1,0 +1,72 @@
+"""Defines what the queries, bodies and answers of several groups of paths have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from nightbus.bus.json_text import write_json
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")]
+Next = Annotated[str, msgspec.Meta(max_length=4096, description="`next` of the answer before.")]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**15, description="UTC milliseconds.")]
+Json = msgspec.Raw  # any JSON value, as its text: an event's numbers may be larger than any double
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a query, beside `account` and `region`, which every path takes."""
+
+
+class Page(Query, frozen=True, kw_only=True):
+    """The parameters of a list."""
+
+    limit: Limit = 100
+    next: Next = ""
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The JSON body of a request."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON body of an answer."""
+
+
+class ApiError(Answer, frozen=True):
+    """`error` is AWS's code where there is one."""
+
+    error: str
+    message: str
+
+
+class Done(Answer, frozen=True):
+    """The answer to a request that has nothing to tell."""
+
+    done: bool = True
+
+
+T = TypeVar("T", bound=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class WithHeaders(Generic[T]):
+    """An answer that sets headers as well."""
+
+    answer: T
+    headers: list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """An answer without an end: server-sent events. `still` says, about once a second, whether to go on."""
+
+    messages: AsyncIterator[bytes]
+    still: Callable[[], bool]
+
+
+def as_json(value: Any) -> Json:
+    """A value of the JSON of events, exactly."""
+    return msgspec.Raw(write_json(value).encode())

@@ -1,0 +1,35 @@
+"""Reads and writes the cookie of a session.
+
+Its name has the node's port: browsers send a host's cookies to every port of it, and two nodes on one machine have one
+host. By TLS the name begins with `__Host-`, so that no page of a name below this one can set it.
+Source: https://www.rfc-editor.org/rfc/rfc6265 and draft-ietf-httpbis-rfc6265bis, section 4.1.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def set_cookie(asgi: Mapping[str, Any], value: str) -> tuple[bytes, bytes]:
+    """The header that gives the cookie to the browser; with an empty value, the one that takes it away."""
+    is_tls = asgi.get("scheme") == "https"
+    path = "/; Secure" if is_tls else "/_nightbus/"
+    ending = "" if value else "; Max-Age=0"
+    return b"set-cookie", f"{_name(asgi)}={value}; Path={path}; HttpOnly; SameSite=Strict{ending}".encode()
+
+
+def cookies_of(asgi: Mapping[str, Any]) -> Iterator[str]:
+    """The values of the node's cookie in the request: more than one where somebody has set another."""
+    wanted = _name(asgi)
+    for header, text in asgi["headers"]:
+        if header == b"cookie":
+            for one in text.decode("latin-1").split(";"):
+                name, _, value = one.strip().partition("=")
+                if name == wanted:
+                    yield value
+
+
+def _name(asgi: Mapping[str, Any]) -> str:
+    server = asgi.get("server") or ("", 0)
+    return f"{'__Host-' if asgi.get('scheme') == 'https' else ''}nightbus-{server[1]}"
