@@ -245,6 +245,28 @@ def test_the_root_user_sees_the_key_that_it_uses(strict: RunningNode) -> None:
     assert iam.get_user()["User"]["CreateDate"] == key["CreateDate"]
 
 
+def test_the_root_user_makes_switches_and_deletes_its_own_keys(strict: RunningNode, user: Key) -> None:
+    """A request without UserName is about who signed it, the root too:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html
+    """
+    iam = strict.client("iam")
+    made = iam.create_access_key()["AccessKey"]
+    key = Key(made["AccessKeyId"], made["SecretAccessKey"])
+    second = strict.client("sts", **key.options)
+    assert second.get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
+    assert "UserName" not in made
+    with pytest.raises(iam.exceptions.LimitExceededException, match="AccessKeysPerUser: 2"):
+        iam.create_access_key()
+    assert iam.get_access_key_last_used(AccessKeyId=key.id)["AccessKeyLastUsed"]["ServiceName"] == "sts"
+    with pytest.raises(iam.exceptions.NoSuchEntityException):  # a user's key is not the root's
+        iam.delete_access_key(AccessKeyId=user.id)
+    iam.update_access_key(AccessKeyId=key.id, Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        second.get_caller_identity()
+    iam.delete_access_key(AccessKeyId=key.id)
+    assert [one["AccessKeyId"] for one in iam.list_access_keys()["AccessKeyMetadata"]] == [strict.key().id]
+
+
 def test_a_temporary_key_without_its_token_says_what_it_needs(strict: RunningNode, user: Key) -> None:
     issued = strict.client("sts", **user.options).get_session_token()["Credentials"]
     bare = Key(issued["AccessKeyId"], issued["SecretAccessKey"])

@@ -1,4 +1,7 @@
-"""Creates, lists, switches and deletes the access keys of users.
+"""Creates, lists, switches and deletes the access keys of users, and of the account's root.
+
+A request that names no user is about the caller: an IAM user, or the root, whose keys have no user's name.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html
 
 The secret is sealed by the node's vault, and returned once, as on AWS. A call with the key is the user's call
 (`nightbus.identity.access_keys`).
@@ -9,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
+from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
 from nightbus.identity.access_keys import ACCESS_KEY, ACTIVE, LONG_TERM
 from nightbus.identity.credentials import new_access_key
@@ -21,7 +26,7 @@ from nightbus.services.iam.last_used import forgotten, key_last_used
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.records import USERS, find_entity, time_of, unchanged_or
 from nightbus.services.iam.users import named_or_calling
-from nightbus.store.interface import DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _MOST = 2
 _SECRET_BYTES = 30  # 40 characters
@@ -29,23 +34,20 @@ _STATUSES = (ACTIVE, "Inactive")
 
 
 async def create_access_key(ctx: Context, *, user_name: str | None = None) -> dict[str, Any]:
-    name = named_or_calling(ctx, user_name)
-    user = await find_entity(ctx, USERS, name)
+    name, owner, unchanged = await _owner(ctx, user_name)
     if len(await keys_of(ctx, name)) >= _MOST:
         raise limit_exceeded(f"Cannot exceed quota for AccessKeysPerUser: {_MOST}")
     key_id = new_access_key(LONG_TERM, ctx.account)
     secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
     value = {
         "UserName": name,
-        "UserId": user.value["UserId"],
-        "UserArn": user.value["Arn"],
+        "UserId": owner.user_id,
+        "UserArn": owner.arn,
         "Status": ACTIVE,
         "Created": ctx.now_ms(),
         "Secret": await asyncio.to_thread(ctx.platform.vault.seal, secret.encode()),
     }
-    await ctx.store.commit(
-        PutRecord(ctx.global_scope, ACCESS_KEY, key_id, value, expect=0), unchanged_or(ctx, USERS, user)
-    )
+    await ctx.store.commit(PutRecord(ctx.global_scope, ACCESS_KEY, key_id, value, expect=0), *unchanged)
     return {"AccessKey": {**_described(key_id, value), "SecretAccessKey": secret}}
 
 
@@ -56,12 +58,7 @@ async def list_access_keys(
     marker: str | None = None,
     max_items: int = DEFAULT_PAGE,
 ) -> dict[str, Any]:
-    """List the keys of a user, or of the account's root, who names no user: theirs have none either, as on AWS."""
-    if user_name is None and ctx.caller.arn.endswith(":root"):
-        name = ""
-    else:
-        name = named_or_calling(ctx, user_name)
-        await find_entity(ctx, USERS, name)
+    name, _, _ = await _owner(ctx, user_name)
     keys = [_described(record.key, record.value) for record in await keys_of(ctx, name)]
     return listing("AccessKeyMetadata", keys, lambda key: str(key["AccessKeyId"]), max_items, marker)
 
@@ -91,9 +88,19 @@ async def get_access_key_last_used(ctx: Context, *, access_key_id: str) -> dict[
     return {"UserName": record.value["UserName"], "AccessKeyLastUsed": used}
 
 
-async def _key_of(ctx: Context, key_id: str, user_name: str | None) -> Record:
+async def _owner(ctx: Context, user_name: str | None) -> tuple[str, Caller, Sequence[Change]]:
+    """Return the name of the keys' owner, "" for the root, the owner as a caller, and what says in a commit that the
+    owner is as it was read. Raises AwsError for an unknown user, and for a session of a role that names none."""
+    if user_name is None and ctx.caller.arn.endswith(":root"):
+        return "", ctx.caller, ()
     name = named_or_calling(ctx, user_name)
-    await find_entity(ctx, USERS, name)
+    user = await find_entity(ctx, USERS, name)
+    owner = Caller(ctx.account, user.value["Arn"], user.value["UserId"])
+    return name, owner, (unchanged_or(ctx, USERS, user),)
+
+
+async def _key_of(ctx: Context, key_id: str, user_name: str | None) -> Record:
+    name, _, _ = await _owner(ctx, user_name)
     record = await ctx.store.get(ctx.global_scope, ACCESS_KEY, key_id)
     if record is None or record.value["UserName"] != name:
         raise _no_such_key(key_id)

@@ -307,7 +307,7 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
     if asked.params.get("AccessKeyId") and needed[0].resource.endswith(f":{_USER_OF_KEY}"):
         scope = Scope(asked.call.scope.account, "")
         key = await platform.store.get(scope, ACCESS_KEY, asked.text("AccessKeyId"))
-        if key is None:
+        if key is None or not key.value["UserName"]:  # a key of the root is of no user
             return needed
         needed = [needed[0]._replace(resource=_arn(asked, f"user/{key.value['UserName']}"))]
     if needed[0].action in _CREATIONS:
