@@ -88,6 +88,29 @@ def test_a_stack_of_a_user_without_the_right_for_a_resource(node: RunningNode, f
     assert one["remedy"]["statement"]["Action"] == "sqs:CreateQueue"
 
 
+def test_a_macro_whose_function_the_user_may_not_invoke(node: RunningNode, folder: Path) -> None:
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:expand"
+    macro = {"Type": "AWS::CloudFormation::Macro", "Properties": {"Name": "Expand", "FunctionName": function}}
+    owner = node.client("cloudformation")
+    owner.create_stack(StackName="with-macro", TemplateBody=json.dumps({"Resources": {"Macro": macro}}))
+    owner.get_waiter("stack_create_complete").wait(StackName="with-macro", WaiterConfig={"Delay": 1})
+    gina = User(node, "gina", ("cloudformation:*", "*")).client("cloudformation")
+    template = {"Transform": "Expand", "Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
+    named = {"StackName": "of-gina", "ChangeSetName": "first"}
+    requested = gina.create_change_set(**named, ChangeSetType="CREATE", TemplateBody=json.dumps(template))
+    failed = wait_for(
+        lambda: [one for one in [gina.describe_change_set(**named)] if one["Status"] == "FAILED"]
+    )
+    reason = (
+        f"Transform {ACCOUNT}::Expand failed with: User: arn:aws:iam::{ACCOUNT}:user/gina is not authorized to perform:"
+        f" lambda:InvokeFunction on resource: {function} because no identity-based policy allows the"
+        " lambda:InvokeFunction action"
+    )
+    assert failed[0]["StatusReason"] == reason
+    (one,) = refusals(node, folder, requested["ResponseMetadata"]["RequestId"])
+    assert (one["resource"], one["add_to"]) == (function, {"user": "gina"})
+
+
 def test_a_rule_whose_role_may_not_put_events(node: RunningNode, folder: Path) -> None:
     iam, events = node.client("iam"), node.client("events")
     trust = {

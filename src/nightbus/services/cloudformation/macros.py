@@ -81,13 +81,15 @@ class AccountMacros:
                 raise malformed
             answer = read_json((await _payload(reply.get("Payload", b""))).decode())
         except (AwsError, UnicodeDecodeError) as broken:
+            if isinstance(broken, AwsError) and broken.code == "AccessDeniedException":
+                raise _failed(id, f"failed with: {broken.message}") from broken
             raise malformed from broken
         if not isinstance(answer, dict) or answer.get("requestId") != request["requestId"]:
             raise malformed
         if str(answer.get("status", "")).lower() != "success":
             message = answer.get("errorMessage")
             how = f"failed with: {message}" if message else "failed without an error message."
-            raise AwsError("ValidationError", f"Transform {id} {how}")
+            raise _failed(id, how)
         if "fragment" not in answer:
             raise malformed
         return answer["fragment"]
@@ -136,7 +138,11 @@ def _merged(fragment: Any, content: Any, whole: bool) -> Any:
 
 
 def _not_included(reason: str) -> AwsError:
-    return AwsError("ValidationError", f"Transform AWS::Include failed with: {reason}")
+    return _failed(INCLUDE, f"failed with: {reason}")
+
+
+def _failed(transform: str, how: str) -> AwsError:
+    return AwsError("ValidationError", f"Transform {transform} {how}")
 
 
 def _absent(name: str) -> AwsError:
