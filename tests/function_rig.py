@@ -18,7 +18,7 @@ from nightbus.clock import Clock, SystemClock
 from nightbus.functions.interface import FunctionSpec, InvokeResult, LogLine, LogPart
 from nightbus.functions.runner import Runner
 from nightbus.identity.credentials import CredentialIssuer
-from nightbus.store.interface import Change
+from nightbus.store.interface import Append, Change
 
 SCOPE = Scope("123456789012", "eu-central-1")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:f"
@@ -32,11 +32,13 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[LogLine]] = {}
+        self.records: list[Append] = []
         self.writes = 0
 
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         self.writes += 1
         self.lines.setdefault(f"{part.group}/{part.stream}", []).extend(part.lines)
+        self.records += part.records
 
     @property
     def messages(self) -> list[str]:

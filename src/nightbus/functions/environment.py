@@ -227,7 +227,7 @@ class Environment:
         if log_with_result:
             unwritten = self._log.part(await self._output.take_pending())
         else:
-            await self._output.flushed()
+            await self._log.flushed()
         init_ms = (self._restore_ms or self._init_ms or elapsed) if waits else None
         return InvokeResult(response, error, tail, elapsed, self._log.stream, unwritten, init_ms)
 
@@ -366,7 +366,7 @@ class Environment:
         after_ms = (self._clock.monotonic() - began) * 1000
         await self._log.report(run._replace(used=self._peak.megabytes, post_runtime_ms=after_ms))
         self.idle_since = self._clock.monotonic()
-        await self._output.flushed()
+        await self._log.flushed()
 
     async def _exited(self, request_id: str) -> EnvironmentEnded:
         status, over_memory = self._process.exit.result(), self._over_memory

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.store.interface import Change
+from nightbus.store.interface import Append, Change
 
 if TYPE_CHECKING:
     from nightbus.functions.runtime_api.response_stream import ResponseStream
@@ -84,12 +84,14 @@ class LogPart:
     """Lines for a log stream of the function's account and region.
 
     `writer` is the session of the function's role where the group is not the function's own, None where it is.
+    `records` are written with the lines, also where the writer may not write these: how invocations ended.
     """
 
     group: str
     stream: str
     lines: Sequence[LogLine]
     writer: Caller | None = None
+    records: Sequence[Append] = ()
 
 
 @dataclass(frozen=True, slots=True)

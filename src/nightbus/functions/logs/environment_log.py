@@ -12,6 +12,7 @@ from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
 from nightbus.functions.extensions.registry import Failure
 from nightbus.functions.interface import FunctionSpec, LogLine, LogPart, LogSink
+from nightbus.functions.logs.invocation_log import ended, error_of
 from nightbus.functions.logs.log_levels import level_number, line_filter
 from nightbus.functions.logs.output import Output
 from nightbus.functions.logs.platform_events import InvocationEnd
@@ -20,6 +21,7 @@ from nightbus.functions.logs.reports import exit_reason, timeout_text
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.functions.runtime_api.api import Answer
 from nightbus.functions.variables import is_own_log_group, log_group
+from nightbus.store.interface import Append
 
 log = logging.getLogger("nightbus.functions")
 
@@ -50,6 +52,7 @@ class EnvironmentLog:
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
         self._group = log_group(spec)
         self._writer = None if is_own_log_group(spec) else _role_session(spec)
+        self._records: list[Append] = []
         self.output = Output(clock, self._write_safely)
         if spec.log_format == "JSON":
             self.output.is_written = line_filter(level_number(spec.application_log_level))
@@ -62,7 +65,14 @@ class EnvironmentLog:
             log.exception("%d log lines of %s were not written", len(lines), self._spec.name)
 
     def part(self, lines: Sequence[LogLine]) -> LogPart:
-        return LogPart(self._group, self.stream, lines, self._writer)
+        records, self._records = self._records, []
+        return LogPart(self._group, self.stream, lines, self._writer, records)
+
+    async def flushed(self) -> None:
+        """Return when the sink has all lines so far, and how the invocation ended: JSON may leave out its lines."""
+        await self.output.flushed()
+        if self._records:
+            await self._write_safely(())
 
     async def timed_out(self, request_id: str) -> EnvironmentEnded:
         await self.output.drain()
@@ -92,22 +102,24 @@ class EnvironmentLog:
             status = failure.status
             error_type = "" if status == "timeout" else failure.error_type  # AWS names no type then
         await self.output.drain(seen=failure is None)
-        self.platform.ended(
-            InvocationEnd(
-                request_id=run.request_id,
-                status=status,
-                error_type=error_type,
-                is_handled=failure is None,
-                began_ms=self._clock.now_ms() - int(run.elapsed + (run.post_runtime_ms or 0)),
-                elapsed_ms=run.elapsed,
-                produced_bytes=len(answer.payload) if answer is not None else 0,
-                memory=self._spec.memory,
-                used=run.used,
-                init_ms=run.init_ms if run.restore_ms is None and run.cold else None,
-                restore_ms=run.restore_ms if run.cold else None,
-                post_runtime_ms=run.post_runtime_ms,
-            )
+        now = self._clock.now_ms()
+        end = InvocationEnd(
+            request_id=run.request_id,
+            status=status,
+            error_type=error_type,
+            is_handled=failure is None,
+            began_ms=now - int(run.elapsed + (run.post_runtime_ms or 0)),
+            elapsed_ms=run.elapsed,
+            produced_bytes=len(answer.payload) if answer is not None else 0,
+            memory=self._spec.memory,
+            used=run.used,
+            init_ms=run.init_ms if run.restore_ms is None and run.cold else None,
+            restore_ms=run.restore_ms if run.cold else None,
+            post_runtime_ms=run.post_runtime_ms,
         )
+        self.platform.ended(end)
+        error = error_of(answer) if failure is None else (failure.error_type, str(failure))
+        self._records.append(ended(self._spec, end, error, self._group, self.stream, now))
 
 
 def _role_session(spec: FunctionSpec) -> Caller:

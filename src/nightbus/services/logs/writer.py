@@ -59,7 +59,7 @@ class LogWriter:
         """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
         same."""
         if not part.lines or not await self._is_permitted(scope, part):
-            await self._store.commit(*also)
+            await self._store.commit(*part.records, *also)
             return
         one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
@@ -137,7 +137,7 @@ class LogWriter:
         await self._store.commit(*new, *self._events(scope, part, now), *also, patience=patience)
 
     def _events(self, scope: Scope, part: LogPart, now: int) -> list[Change]:
-        return list(appends(scope, part.group, part.stream, part.lines, now, _key))
+        return [*appends(scope, part.group, part.stream, part.lines, now, _key), *part.records]
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
         required = await required_stream(self._streams, scope, group, stream)

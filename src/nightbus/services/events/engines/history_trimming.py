@@ -1,7 +1,7 @@
 """Trims the history of buses to a number of hours, and all histories together to a number of megabytes.
 
-It trims the outcomes of deliveries and the logs of traces with them. It deletes the oldest entries in steps of a minute
-of their time, so that each commit is small and delays no request.
+It trims the outcomes of deliveries, the ends of invocations and the logs of traces with them. It deletes the oldest
+entries in steps of a minute of their time, so that each commit is small and delays no request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from nightbus.aws.calls import Scope
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.delivery.trace_log import LOGS
+from nightbus.functions.logs.invocation_log import INVOCATIONS
 from nightbus.services.context import Platform
 from nightbus.store.interface import SYSTEM, Store, TrimLog
 
@@ -37,7 +38,7 @@ async def _logs(store: Store) -> list[tuple[Scope, str]]:
     bus_logs = [
         (scope, name)
         for scope in await store.log_scopes()
-        for prefix in (history_log(""), outcome_log(""))
+        for prefix in (history_log(""), outcome_log(""), INVOCATIONS)
         for name in await store.logs(scope, prefix)
     ]
     return [*bus_logs, *((SYSTEM, name) for name in LOGS)]
