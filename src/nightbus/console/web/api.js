@@ -12,6 +12,13 @@ export class ApiError extends Error {
   }
 }
 
+/** Parses JSON. Numbers that a double cannot hold stay as they are written (`JSON.rawJSON`), where the browser can. */
+export function parse(text) {
+  if (!/\d{16}/.test(text) || !JSON.rawJSON) return JSON.parse(text)
+  return JSON.parse(text, (key, value, context) =>
+    (typeof value === 'number' && /^-?\d{16,}$/.test(context?.source ?? '') && !Number.isSafeInteger(value) ? JSON.rawJSON(context.source) : value))
+}
+
 let token = ''
 const signedOut = new Set()
 
@@ -36,7 +43,7 @@ async function call(method, path, params, body, signal) {
   try {
     response = await fetch(address(path, params), {
       method, headers, signal, credentials: 'same-origin', cache: 'no-store',
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     })
   } catch (failure) {
     if (failure.name === 'AbortError') throw failure
@@ -44,7 +51,7 @@ async function call(method, path, params, body, signal) {
   }
   const text = await response.text()
   let data = null
-  try { data = text ? JSON.parse(text) : null } catch { /* said below */ }
+  try { data = text ? parse(text) : null } catch { /* said below */ }
   if (response.ok) return data
   if (response.status === 401) for (const listener of signedOut) listener()
   throw new ApiError(response.status, data?.error ?? `HTTP ${response.status}`,
@@ -54,7 +61,7 @@ async function call(method, path, params, body, signal) {
 /** `await get('/events', {bus})` → the answer. Throws `ApiError`. */
 export const get = (path, params, { signal } = {}) => call('GET', path, params, undefined, signal)
 
-/** `await post('/events', {…})` → the answer. Throws `ApiError`. */
+/** `await post('/events', {…})` → the answer; a string is sent as the JSON text that it is. Throws `ApiError`. */
 export const post = (path, body = {}, { params, signal } = {}) => call('POST', path, params, body, signal)
 
 /** `await remove('/session')`: a DELETE. Throws `ApiError`. */

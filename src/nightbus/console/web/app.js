@@ -4,7 +4,7 @@ import { onSignedOut, openSession, remove } from './api.js'
 import { useAddress, useLiveState, useLoad } from './hooks.js'
 import { useKeys } from './keys.js'
 import { currentPath, currentScope, go, href, match } from './router.js'
-import { GROUPS, NAVIGATION, ROUTES } from './routes.js'
+import { GROUPS, NAVIGATION, ROUTES, loadPage } from './routes.js'
 import { Dialog, Toasts } from './components/dialog.js'
 import { Command, Empty, Failure, Skeleton } from './components/empty.js'
 import { Icon } from './components/icon.js'
@@ -82,7 +82,7 @@ function CurrentPage() {
   useEffect(() => {
     reset()
     if (!found) return
-    found.route.load().then(module => setLoaded({ route: found.route, page: module.default, error: null }),
+    loadPage(found.route).then(page => setLoaded({ route: found.route, page, error: null }),
       failure => setLoaded({ route: found.route, page: null, error: failure }))
   }, [found?.route])
   useEffect(() => { reset() }, [path])

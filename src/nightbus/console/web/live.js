@@ -1,6 +1,6 @@
 // One EventSource for the whole page. Subscriptions are joined into one address; the source is opened again when they change.
 // The browser reconnects by itself and names the last position, so that nothing is missed meanwhile.
-import { address } from './api.js'
+import { address, parse } from './api.js'
 import { onNavigation } from './router.js'
 
 const subscriptions = new Set()
@@ -28,7 +28,7 @@ function wantedAddress() {
 
 function receive(topic, message) {
   let data
-  try { data = JSON.parse(message.data) } catch { return }
+  try { data = parse(message.data) } catch { return }
   become('live')
   for (const one of [...subscriptions]) if (one.topics.includes(topic)) one.handler(data, topic)
 }

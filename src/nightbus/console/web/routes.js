@@ -20,8 +20,29 @@ export const NAVIGATION = {
   access: { title: 'Access', path: '/access', icon: 'access', key: 'a' },
 }
 
-// `nav` is the navigation's entry that is marked while the page is open.
+// `nav` is the navigation's entry that is marked while the page is open; `style` a file of `style/` that the page needs.
 export const ROUTES = [
   { path: '/', nav: 'overview', load: () => import('./pages/overview.js') },
-  { path: '/events', nav: 'events', load: () => import('./pages/events.js') },
+  { path: '/map', nav: 'map', style: 'map', load: () => import('./pages/map.js') },
+  { path: '/events', nav: 'events', style: 'events', load: () => import('./pages/events.js') },
+  { path: '/events/:id', nav: 'events', style: 'events', load: () => import('./pages/event.js') },
 ]
+
+const styles = new Map()
+
+function loadStyle(name) {
+  if (!styles.has(name)) styles.set(name, new Promise(resolve => {
+    const link = document.createElement('link')
+    link.rel = 'stylesheet'
+    link.href = `/_nightbus/console/web/style/${name}.css`
+    link.onload = link.onerror = resolve
+    document.head.append(link)
+  }))
+  return styles.get(name)
+}
+
+/** The route's page, once its module and its style are there. */
+export async function loadPage(route) {
+  const [module] = await Promise.all([route.load(), route.style && loadStyle(route.style)])
+  return module.default
+}

@@ -1,6 +1,7 @@
 // Shows JSON: collapsible, copied with a button, and with the verdict of a pattern beside each field that the pattern is about.
 // Only a part of a large value is shown at once.
 import { html, useMemo, useState } from '../html.js'
+import { parse } from '../api.js'
 import { bytes, number } from '../format.js'
 import { CopyButton } from './copy.js'
 
@@ -9,7 +10,8 @@ const STRING = 2000       // characters of one string
 const INLINE = 64         // a list of plain values up to this width stands on one line
 
 const escaped = key => String(key).replace(/~/g, '~0').replace(/\//g, '~1')
-const plain = value => value === null || typeof value !== 'object'
+const raw = value => JSON.isRawJSON?.(value) ?? false  // a number that a double cannot hold
+const plain = value => value === null || typeof value !== 'object' || raw(value)
 
 function inline(value) {
   if (!Array.isArray(value) || !value.every(plain)) return null
@@ -41,6 +43,7 @@ function linesOf(root, folded) {
 
 function Scalar({ value }) {
   const [whole, setWhole] = useState(false)
+  if (raw(value)) return html`<span class="json-number">${value.rawJSON}</span>`
   if (typeof value === 'number') return html`<span class="json-number">${String(value)}</span>`
   if (typeof value !== 'string') return html`<span class="json-word">${String(value)}</span>`
   const limit = whole ? 100000 : STRING
@@ -125,7 +128,7 @@ export function JsonView({ value, fields, side = 'event', notes = true, label = 
 export function TextOrJson({ text, ...rest }) {
   const parsed = useMemo(() => {
     if (typeof text !== 'string' || !/^\s*[[{]/.test(text)) return undefined
-    try { return JSON.parse(text) } catch { return undefined }
+    try { return parse(text) } catch { return undefined }
   }, [text])
   if (parsed !== undefined) return html`<${JsonView} value=${parsed} ...${rest} />`
   return html`<pre class="text-block" tabindex="0">${String(text ?? '').slice(0, 100000)}</pre>`

@@ -1,0 +1,212 @@
+// Draws the map as SVG: moved by dragging, arrows and wheel, with live traffic on its edges.
+import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js'
+import { rate } from '../format.js'
+import { useKeys } from '../keys.js'
+import { KIND_ICONS, groupName, trafficOf } from '../map_graph.js'
+import { iconPath } from './icon.js'
+import { Button } from './page.js'
+
+const [LEAST, MOST] = [0.15, 2.5]
+const STEP = 60
+
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
+
+/** A smooth way through the points: from middle to middle, bent at each point. */
+function pathOf(points) {
+  const middle = (a, b) => `${((a[0] + b[0]) / 2).toFixed(1)} ${((a[1] + b[1]) / 2).toFixed(1)}`
+  let path = `M${points[0][0].toFixed(1)} ${points[0][1].toFixed(1)}`
+  for (let index = 1; index < points.length - 1; index++) {
+    const end = index === points.length - 2 ? `${points[index + 1][0].toFixed(1)} ${points[index + 1][1].toFixed(1)}` : middle(points[index], points[index + 1])
+    path += `Q${points[index][0].toFixed(1)} ${points[index][1].toFixed(1)} ${end}`
+  }
+  return points.length > 2 ? path : `${path}L${points[1].join(' ')}`
+}
+
+/** What is moved and how far: a transform kept outside of the components, so that a drag draws nothing anew. */
+function useView(layout, svg, layer) {
+  const view = useRef({ x: 0, y: 0, k: 1, touched: false })
+  const apply = useCallback(() => {
+    const { x, y, k } = view.current
+    layer.current?.setAttribute('transform', `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${k.toFixed(4)})`)
+    svg.current?.classList.toggle('far', k < 0.45)
+  }, [])
+  const fit = useCallback(() => {
+    const box = svg.current?.getBoundingClientRect()
+    if (!box?.width || !layout) return
+    const whole = Math.min(box.width / (layout.width + 16), box.height / (layout.height + 16), 1.15)
+    const k = Math.max(whole, 0.3)
+    const x = Math.max(0, (box.width - layout.width * k) / 2)
+    const y = Math.max(0, (box.height - layout.height * k) / 2)
+    Object.assign(view.current, { k, x, y: layout.height * k > box.height ? 0 : y, touched: false })
+    apply()
+  }, [layout])
+  const zoom = useCallback((factor, point) => {
+    const box = svg.current.getBoundingClientRect()
+    const [px, py] = point ?? [box.width / 2, box.height / 2]
+    const { x, y, k } = view.current
+    const next = Math.min(MOST, Math.max(LEAST, k * factor))
+    Object.assign(view.current, { k: next, x: px - ((px - x) * next) / k, y: py - ((py - y) * next) / k, touched: true })
+    apply()
+  }, [])
+  const move = useCallback((dx, dy) => {
+    view.current.x += dx
+    view.current.y += dy
+    view.current.touched = true
+    apply()
+  }, [])
+  const show = useCallback(place => {
+    const box = svg.current.getBoundingClientRect()
+    const { x, y, k } = view.current
+    const [sx, sy] = [place.x * k + x, place.y * k + y]
+    if (sx < 40 || sx > box.width - 40 || sy < 30 || sy > box.height - 30) move(box.width / 2 - sx, box.height / 2 - sy)
+  }, [])
+  useLayoutEffect(() => { if (view.current.touched) apply(); else fit() }, [layout])
+  useEffect(() => {
+    const observer = new ResizeObserver(() => { if (!view.current.touched) fit() })
+    observer.observe(svg.current)
+    return () => observer.disconnect()
+  }, [fit])
+  return { fit, zoom, move, show }
+}
+
+/** Dragging with one pointer, pinching with two, the wheel. */
+function usePointers(svg, { zoom, move }) {
+  const held = useRef(new Map())
+  useEffect(() => {
+    const wheel = event => {
+      event.preventDefault()
+      const box = svg.current.getBoundingClientRect()
+      zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), [event.clientX - box.left, event.clientY - box.top])
+    }
+    svg.current.addEventListener('wheel', wheel, { passive: false })
+    return () => svg.current?.removeEventListener('wheel', wheel)
+  }, [])
+  const down = event => { held.current.set(event.pointerId, { x: event.clientX, y: event.clientY, far: 0 }) }
+  const moved = event => {
+    const pointer = held.current.get(event.pointerId)
+    if (!pointer) return
+    const [dx, dy] = [event.clientX - pointer.x, event.clientY - pointer.y]
+    pointer.far += Math.abs(dx) + Math.abs(dy)
+    if (pointer.far > 4 && !svg.current.hasPointerCapture(event.pointerId)) svg.current.setPointerCapture(event.pointerId)
+    if (held.current.size === 2) {
+      const other = [...held.current].find(([id]) => id !== event.pointerId)[1]
+      const before = Math.hypot(pointer.x - other.x, pointer.y - other.y)
+      const after = Math.hypot(event.clientX - other.x, event.clientY - other.y)
+      const box = svg.current.getBoundingClientRect()
+      if (before > 10) zoom(after / before, [(event.clientX + other.x) / 2 - box.left, (event.clientY + other.y) / 2 - box.top])
+    } else if (pointer.far > 4) move(dx, dy)
+    Object.assign(pointer, { x: event.clientX, y: event.clientY })
+  }
+  const up = event => { held.current.delete(event.pointerId) }
+  return { onPointerDown: down, onPointerMove: moved, onPointerUp: up, onPointerCancel: up }
+}
+
+function Node({ node, place, chosen, dim, tab, open }) {
+  const { x, y, width, height } = place
+  const group = node.kind === 'group'
+  const classes = ['map-node', node.kind, node.failing && 'failing', node.state === 'disabled' && 'disabled', ['missing', 'elsewhere'].includes(node.state) && 'outside', chosen && 'chosen', dim && 'dim']
+  const below = group ? `${node.members.length} things, open` : [node.kind.replace('-', ' '), node.state && !['enabled', 'ACTIVE', 'Active'].includes(node.state) && node.state, node.kind === 'schedule' && node.detail].filter(Boolean).join(' · ')
+  const pressed = event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.stopPropagation(); open(node) } }
+  return html`<g class=${classes.filter(Boolean).join(' ')} transform=${`translate(${x - width / 2} ${y - height / 2})`} role="button" tabindex=${tab ? 0 : -1} data-node=${node.id}
+      aria-label=${`${node.kind} ${node.name}${node.failing ? ', failing' : ''}${group ? ', collapsed' : ''}`} onClick=${() => open(node)} onKeyDown=${pressed}>
+    <title>${[node.name, node.detail, node.failing].filter(Boolean).join('\n')}</title>
+    ${group && html`<rect class="behind" x="4" y="4" width=${width} height=${height} rx="8" />`}
+    <rect width=${width} height=${height} rx="8" />
+    <g class="glyph" transform="translate(10 ${(height - 16) / 2})"><path d=${iconPath(group ? (node.group.startsWith('kind:') ? KIND_ICONS[node.group.slice(5)] : 'stack') : KIND_ICONS[node.kind] ?? 'out')} /></g>
+    <text class="name" x="35" y=${height / 2 - 3}>${cut(node.name, group ? 25 : 22)}</text>
+    <text class="below" x="35" y=${height / 2 + 11}>${cut(below, 30)}</text>
+    ${node.failing && html`<circle class="alarm" cx=${width - 11} cy="11" r="4" />`}
+  </g>`
+}
+
+/** A dot that runs along an edge once: something just passed. `turn` (ms) lets the next edge's dot start as this one's ends. */
+function Pulse({ path, turn, bad }) {
+  const motion = useRef(null)
+  useEffect(() => { motion.current?.beginElementAt?.(turn / 1000) }, [])
+  return html`<circle class=${bad ? 'map-pulse bad' : 'map-pulse'} r="4" cx="-999" cy="-999"><animateMotion ref=${motion} dur="0.7s" begin="indefinite" path=${path} />
+    <set attributeName="cx" to="0" begin="indefinite" /></circle>`
+}
+
+function Edge({ edge, path, middle, flow, dim }) {
+  const bad = flow?.errors > 0
+  const classes = ['map-edge', edge.kind, flow?.rate > 0 && 'flowing', bad && 'bad', edge.state === 'disabled' && 'disabled', dim && 'dim']
+  const text = flow?.rate > 0 ? rate(flow.rate) : ''
+  return html`<g class=${classes.filter(Boolean).join(' ')} data-edge=${edge.id}>
+    <path d=${path} marker-end=${bad ? 'url(#arrow-bad)' : 'url(#arrow)'} />
+    ${text && html`<text x=${middle[0]} y=${middle[1] - 4}>${text}</text>`}
+  </g>`
+}
+
+/** Pulses of edges whose `last` has changed, each gone after a while. */
+function usePulses(drawn, layout, traffic) {
+  const seen = useRef(null)
+  const [pulses, setPulses] = useState([])
+  useEffect(() => {
+    if (!traffic || !layout) return
+    const first = seen.current === null
+    seen.current ??= new Map()
+    const fresh = []
+    for (const edge of drawn.edges) {
+      const flow = trafficOf(edge, traffic)
+      if (!flow?.last) continue
+      if (!first && flow.last > (seen.current.get(edge.id) ?? 0) && layout.edges[edge.id])
+        fresh.push({ key: `${edge.id} ${flow.last}`, edge: edge.id, bad: flow.errors > 0, turn: (layout.edges[edge.id][0][0] / Math.max(1, layout.width)) * 1400, until: Date.now() + 2600 })
+      seen.current.set(edge.id, flow.last)
+    }
+    if (fresh.length && fresh.length <= 80) setPulses(old => [...old.filter(one => one.until > Date.now()), ...fresh])
+  }, [traffic])
+  return pulses
+}
+
+/** `<${MapView} drawn layout traffic chosen open toggle hits />`; `open(node)` for a click, `toggle(group)` folds an open group. */
+export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) {
+  const svg = useRef(null)
+  const layer = useRef(null)
+  const { fit, zoom, move, show } = useView(layout, svg, layer)
+  const pointers = usePointers(svg, { zoom, move })
+  const paths = useMemo(() => {
+    const made = new Map()
+    for (const edge of drawn.edges) {
+      const points = layout?.edges[edge.id]
+      if (points) made.set(edge.id, { path: pathOf(points), middle: points[Math.floor(points.length / 2)] })
+    }
+    return made
+  }, [layout])
+  const pulses = usePulses(drawn, layout, traffic)
+  const order = useMemo(() => drawn.nodes.filter(node => layout?.nodes[node.id]).sort((a, b) => layout.nodes[a.id].x - layout.nodes[b.id].x || layout.nodes[a.id].y - layout.nodes[b.id].y), [layout])
+  const [at, setAt] = useState(0)
+  const step = by => {
+    if (!order.length) return
+    const next = (at + by + order.length) % order.length
+    setAt(next)
+    show(layout.nodes[order[next].id])
+    svg.current.querySelector(`[data-node="${CSS.escape(order[next].id)}"]`)?.focus({ preventScroll: true })
+  }
+  useKeys({
+    '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), 0: fit, j: () => step(1), k: () => step(-1),
+    ArrowLeft: () => move(STEP, 0), ArrowRight: () => move(-STEP, 0), ArrowUp: () => move(0, STEP), ArrowDown: () => move(0, -STEP),
+  })
+  const dimmed = id => Boolean(hits && !hits.has(id))
+  return html`<div class="map">
+    <svg ref=${svg} class="map-svg" role="group" aria-label="Map of buses, rules and targets" ...${pointers}>
+      <defs>
+        <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path class="arrow" d="M0 0.5 7 4 0 7.5z" /></marker>
+        <marker id="arrow-bad" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path class="arrow bad" d="M0 0.5 7 4 0 7.5z" /></marker>
+      </defs>
+      <g ref=${layer}>
+        ${layout && drawn.boxes.map(({ group }) => layout.boxes[group] && html`<g key=${group} class="map-box" transform=${`translate(${layout.boxes[group].x} ${layout.boxes[group].y})`}>
+          <rect width=${layout.boxes[group].width} height=${layout.boxes[group].height} rx="10" />
+          <g class="map-box-head" role="button" tabindex="-1" aria-label=${`Collapse ${groupName(group)}`} onClick=${() => toggle(group)}><rect class="hit" x="6" y="-10" width=${Math.min(26 + groupName(group).length * 7, layout.boxes[group].width)} height="20" rx="6" />
+            <text x="12" y="4">▾ ${cut(groupName(group), 34)}</text></g></g>`)}
+        ${drawn.edges.map(edge => paths.has(edge.id) && html`<${Edge} key=${edge.id} edge=${edge} ...${paths.get(edge.id)} flow=${trafficOf(edge, traffic)} dim=${dimmed(edge.from) && dimmed(edge.to)} />`)}
+        ${layout && drawn.nodes.map(node => layout.nodes[node.id] && html`<${Node} key=${node.id} node=${node} place=${layout.nodes[node.id]} chosen=${chosen === node.id} dim=${dimmed(node.id)} tab=${order[at]?.id === node.id} open=${open} />`)}
+        ${pulses.map(one => paths.has(one.edge) && html`<${Pulse} key=${one.key} path=${paths.get(one.edge).path} turn=${one.turn} bad=${one.bad} />`)}
+      </g>
+    </svg>
+    <div class="map-tools">
+      <${Button} icon="plus" label="Zoom in (+)" onClick=${() => zoom(1.25)} />
+      <${Button} icon="minus" label="Zoom out (−)" onClick=${() => zoom(0.8)} />
+      <${Button} icon="fit" label="Show everything (0)" onClick=${fit} />
+    </div>
+  </div>`
+}
