@@ -23,7 +23,7 @@ LONG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 SIZES = (256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 16_777_216.0)  # bytes
 _MOST_OPERATIONS = 1_000
 _MOST_RESULTS = 2_000
-_MOST_FUNCTIONS = 500
+_MOST_FUNCTIONS = 200
 
 
 class Histogram:
@@ -190,7 +190,7 @@ class Counters:
         self.functions.pop(function, None)
 
     def snapshot(self) -> dict[str, float]:
-        """The node's totals under the names that `/_nightbus/metrics` has for them, without labels."""
+        """The totals of the node, by name. `/_nightbus/metrics` has them by labels."""
         attempts, events, commits, invocations = (
             list(self.attempts.values()), self.events, self.commits, self.invocations,
         )  # fmt: skip

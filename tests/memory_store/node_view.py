@@ -303,6 +303,10 @@ class MemoryStore:
         await _let_others_go_on()
         return self._cluster.queue(QueueName(scope, queue)).count(self._clock.now_ms())
 
+    async def oldest_due(self, scope: Scope, queue: str) -> int | None:
+        await _let_others_go_on()
+        return self._cluster.queue(QueueName(scope, queue)).oldest_due(self._clock.now_ms())
+
     def untaken(self, scope: Scope, queue: str) -> int:
         return self._cluster.queue(QueueName(scope, queue)).untaken(self._clock.now_ms())
 

@@ -104,5 +104,8 @@ class MemoryQueue:
         due = sum(item.due <= now for item in self.items.values())
         return Counts(max(0, due - leased), leased, len(self.items) - due)
 
+    def oldest_due(self, now: int) -> int | None:
+        return min((item.due for item in self.items.values() if item.due <= now), default=None)
+
     def untaken(self, now: int) -> int:
         return sum(not item.attempt and item.due <= now for item in self.items.values())

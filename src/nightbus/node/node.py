@@ -48,6 +48,8 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
 from nightbus.node.counted_functions import CountedFunctions
+from nightbus.node.metrics.key import metrics_key
+from nightbus.node.metrics.loop_lag import LoopLag
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.resource_access import ServiceResources
@@ -138,7 +140,7 @@ class Node:
         self.folder = folder or self._temporary or Path()
         self.clock = SystemClock()
         self.started_ms = self.clock.now_ms()
-        self.counters = Counters()
+        self.counters, self.loop_lag = Counters(), LoopLag()
         self._tasks: list[asyncio.Task[None]] = []
         self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
@@ -148,7 +150,7 @@ class Node:
         durable = self._temporary is None
         store = SqliteStore.open(self.folder, self.clock, durable=durable, counts=self.counters.commits)
         store.announce(urlsplit(self.endpoint).port or 0)
-        self.operator_key = write_operator_key(self.folder)
+        self.operator_key, self.metrics_key = write_operator_key(self.folder), metrics_key(self.folder)
         self.store: Store = store
         CountedFunctions(store, self.counters)
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
@@ -331,6 +333,7 @@ class Node:
 
         Workers end before functions do: a worker would take the end of its function for a failure of it.
         """
+        self.loop_lag.close()
         await _in_time(self.dispatcher.close, self.stacks.close)
         for task in self._tasks:
             task.cancel()

@@ -44,6 +44,7 @@ _KNOWN = (
     "host",
     "insecure_http",
     "memory",
+    "metrics_open",
     "port",
     "preload_sdk",
     "quotas",
@@ -77,6 +78,7 @@ class Settings:
     `trail_retention` is how much of the audit trail is kept; with `audit_data_events` it has successful data calls too.
     `authorization` says whether the policies of callers are enforced, or only what they would refuse is written down.
     With `dev_credentials`, access keys that the node did not issue are administrators', of the accounts that they name.
+    With `metrics_open`, whoever reaches the node reads its metrics without a key.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     With `tls` clients speak TLS, except those of this machine, which may speak plain HTTP. The certificate is that of
     `tls_cert` with the key of `tls_key` (PEM files), or one that the node makes.
@@ -101,6 +103,7 @@ class Settings:
     audit_data_events: bool = False
     authorization: str = ENFORCE
     dev_credentials: bool = False
+    metrics_open: bool = False
     tls: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -195,6 +198,7 @@ def load_settings(
         functions_network=sources.one_of((ALL, LOOPBACK), "functions_network", functions_network),
         authorization=sources.one_of((ENFORCE, AUDIT), "authorization", authorization),
         dev_credentials=sources.switch("dev_credentials", in_memory and is_local, dev_credentials),
+        metrics_open=sources.switch("metrics_open", False),
         tls=sources.switch("tls", certificate is not None or not (is_local or is_open), tls),
         tls_cert=certificate,
         tls_key=sources.path("tls_key", tls_key),

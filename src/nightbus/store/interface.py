@@ -246,6 +246,10 @@ class Store(Protocol):
         """How many items the queue has."""
         ...
 
+    async def oldest_due(self, scope: Scope, queue: str) -> int | None:
+        """Since when (UTC ms) the item is due that is due for the longest time, leased or not; None where none is."""
+        ...
+
     def untaken(self, scope: Scope, queue: str) -> int:
         """How many items are due and were never leased since the store was opened.
 

@@ -244,6 +244,19 @@ class TestTokens:
         await timed.commit(Acknowledge(HERE, "q", item.id))
         assert (await timed.count(HERE, "q")) == (0, 0, 0)
 
+    async def test_the_oldest_due_item_counts_whoever_has_it(self, timed: Store, clock: VirtualClock) -> None:
+        now = clock.now_ms()
+        assert await timed.oldest_due(HERE, "q") is None
+        await timed.commit(Enqueue(HERE, "q", b"", now + 5_000))
+        assert await timed.oldest_due(HERE, "q") is None
+        await timed.commit(Enqueue(HERE, "q", b"", now))
+        await clock.advance(10)
+        assert await timed.oldest_due(HERE, "q") == now
+        (first,) = await timed.lease(HERE, "q", 1, 60_000)
+        assert await timed.oldest_due(HERE, "q") == now
+        await timed.commit(first.acknowledge())
+        assert await timed.oldest_due(HERE, "q") == now + 5_000
+
     async def test_no_two_leases_have_one_token_not_even_over_a_restart(self, opened: Opened) -> None:
         _needs_leases_that_a_restart_ends(opened)
         store = opened()

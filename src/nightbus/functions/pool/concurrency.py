@@ -70,6 +70,10 @@ class RunningInvocations:
             if not self._unreserved_in[scope]:
                 del self._unreserved_in[scope]
 
+    def by_function(self) -> dict[tuple[Scope, str], int]:
+        """How many invocations of each function run now."""
+        return dict(self._running)
+
     def detached(self, invocation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that goes on where its client does not wait any more."""
         task = asyncio.create_task(invocation)

@@ -20,6 +20,7 @@ from nightbus.node.admin import (
     credentials,
     debugging,
     explanations,
+    metrics,
     outbox,
     policy_suggestions,
     service_events,
@@ -57,10 +58,12 @@ ROUTES = {
 }
 
 _CODE = "lambda-code/"
-_FOR_EVERYBODY = frozenset({"health", "status", _CODE})  # code packages are fetched by signed links
+# Code packages are fetched by signed links, and metrics have a key of their own.
+_FOR_EVERYBODY = frozenset({"health", "status", "metrics", _CODE})
 
 DOWNLOADS: dict[str, Download] = {
     "events/tail": streaming.stream_tail,
+    "metrics": metrics.send_metrics,
     _CODE: code_packages.send_code,  # a path that ends in a slash stands for all paths below it
 }
 

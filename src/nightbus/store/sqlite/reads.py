@@ -204,6 +204,15 @@ def count_items(connection: sqlite3.Connection, scope: Scope, queue: str, now: i
     return due, later
 
 
+def oldest_due(connection: sqlite3.Connection, scope: Scope, queue: str, now: int) -> int | None:
+    number = look_up(connection, scope, "queue", queue)
+    row = connection.execute(
+        "SELECT min(due) FROM item WHERE queue = ? AND due <= ?", (number, now)
+    ).fetchone()
+    due: int | None = row[0]
+    return due
+
+
 def items(
     connection: sqlite3.Connection,
     scope: Scope,

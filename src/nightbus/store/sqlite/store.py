@@ -251,6 +251,9 @@ class SqliteStore:
         leased = self._queues.leased(QueueName(scope, queue), now)
         return Counts(max(0, due - leased), leased, delayed)
 
+    async def oldest_due(self, scope: Scope, queue: str) -> int | None:
+        return await self._in_reader(reads.oldest_due, scope, queue, self._clock.now_ms())
+
     def untaken(self, scope: Scope, queue: str) -> int:
         return self._queues.untaken(QueueName(scope, queue), self._clock.now_ms())
 
