@@ -13,6 +13,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
+from lambda_rig import code
 from nodes import RunningNode, clean_environment
 from waiting import wait_for
 
@@ -281,5 +282,34 @@ def test_in_audit_mode_a_call_goes_on_and_is_shown_as_one_that_would_be_refused(
         (one,) = json.loads(nightbus(audited, "why-denied", "--audit", "--json"))["refusals"]
         assert (one["action"], one["enforced"]) == ("events:PutEvents", False)
         assert "allowed (policies are only audited)" in nightbus(audited, "why-denied", one["id"])
+    finally:
+        assert audited.stop() == 0
+
+
+def test_in_audit_mode_a_function_whose_role_is_gone_is_refused_and_says_so(tmp_path: Path) -> None:
+    audited = RunningNode(
+        tmp_path / "data", environ={"NIGHTBUS_AUTHORIZATION": "audit"}, dev_credentials=False
+    )
+    _FOLDERS[audited.port] = tmp_path / "data"
+    try:
+        iam, functions = audited.client("iam"), audited.client("lambda")
+        document = json.dumps(TRUST).replace(
+            f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "lambda.amazonaws.com"'
+        )
+        role = iam.create_role(RoleName="gone", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        packed = {"ZipFile": code("def handler(event, context): return 1")}
+        members = {"Runtime": "python3.12", "Handler": "app.handler", "Code": packed}
+        functions.create_function(FunctionName="worker", Role=role, **members)
+        iam.delete_role(RoleName="gone")
+        with pytest.raises(functions.exceptions.ClientError, match="cannot be assumed by Lambda") as refused:
+            functions.invoke(FunctionName="worker")
+        id = refused.value.response["ResponseMetadata"]["RequestId"]
+        (one,) = json.loads(nightbus(audited, "why-denied", id, "--json"))["refusals"]
+        assert (one["enforced"], one["action"], one["resource"]) == (True, "sts:AssumeRole", role)
+        assert (one["principal"], one["reason"]) == (
+            "lambda.amazonaws.com",
+            "because the role does not exist",
+        )
+        assert "create role gone (aws iam create-role)" in nightbus(audited, "why-denied", id)
     finally:
         assert audited.stop() == 0

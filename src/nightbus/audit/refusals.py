@@ -33,6 +33,7 @@ _ADDED = (
     (re.compile(r"(:secretsmanager:[^:]*:\d*:secret:.+-)[A-Za-z0-9]{6}$"), r"\1??????"),
 )
 _MOST_KEYS = 40
+_MISSING = "because the role does not exist"
 _MOST_READ = 10_000
 
 
@@ -57,6 +58,8 @@ class Refused(Protocol):
     def enforced(self) -> bool: ...
     @property
     def text(self) -> str: ...
+    @property
+    def is_role_missing(self) -> bool: ...
 
 
 class NotedRefusal(NamedTuple):
@@ -97,10 +100,11 @@ def refusal_document(noted: NotedRefusal) -> dict[str, Any]:
         "message": refused.text,
         "effect": decision.effect.value,
         "decided_by": decision.kind.value if decision.kind is not None else "",
-        "reason": decision.reason,
-        "policies": [_verdict(one) for one in decision.verdicts],
+        "reason": _MISSING if refused.is_role_missing else decision.reason,
+        "policies": [] if refused.is_role_missing else [_verdict(one) for one in decision.verdicts],
         "keys": {name: _shown(values) for name, values in sorted(request.keys.items())[:_MOST_KEYS]},
-        "remedy": _remedy(request, decision, by_stack=_is_by_stack(call)),
+        "remedy": _remedy(request, decision, by_stack=_is_by_stack(call))
+        | ({"create": request.resource} if refused.is_role_missing else {}),
     }
 
 

@@ -23,11 +23,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from nightbus.aws.arn import is_arn
-from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.calls import Call, Caller, Scope, Session
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.bounded import Bounded
@@ -37,9 +36,9 @@ from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, is_asked_by_ha
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.needs import spelled_once
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
-from nightbus.identity.refusals import access_denied, invalid_token, spelled
-from nightbus.policies.decision import Decision, PolicyKind
-from nightbus.policies.document import Policy
+from nightbus.identity.refusals import Refusal, access_denied, invalid_token, spelled
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy, compiled_policy
 from nightbus.policies.evaluation import Policies, decide, refusal_text
 from nightbus.policies.request import AccessRequest, Need, Values, named_values
 from nightbus.store.interface import Change
@@ -75,21 +74,6 @@ class Resources(Protocol):
     async def renamed(self, principal: str, new: str) -> Sequence[Change]:
         """Return the changes that put `new` for the principal into every policy that names it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refused request. `operation` is such as `events:PutEvents`; with `enforced` False it went on (audit mode)."""
-
-    operation: str
-    need: Need
-    call: Call
-    request: AccessRequest
-    policies: Policies
-    owner: str
-    decision: Decision
-    enforced: bool
-    text: str
 
 
 class Authorizer:
@@ -134,6 +118,8 @@ class Authorizer:
         """
         role = await self.principals.role_of(role_arn)
         if role is None:
+            if not self.unknown_roles:
+                await self._tell_of_missing_role(operation, role_arn, by_service)
             return self.unknown_roles
         try:
             await self._admit(operation, role, role_arn, by_service)
@@ -147,15 +133,15 @@ class Authorizer:
         """Return the unique id of a role that the AWS service uses for the resource `source_arn`, "" for an unknown
         role that counts, None if the service may not assume it. `request_id` is the caller's, "" for none."""
         role = await self.principals.role_of(role_arn)
-        if role is None:
-            return "" if self.unknown_roles else None
+        if role is None and self.unknown_roles:
+            return ""
         _, _, _, region, account, _ = source_arn.split(":", 5)
-        if (service, role_arn, source_arn, account) not in role.admitted:
+        if role is None or (service, role_arn, source_arn, account) not in role.admitted:
             caller = Caller.for_service(account, service, source_arn)
             call = Call(Scope(account, region), caller, "", request_id or new_request_id())
             if not await self.is_assumable(role_arn, call, operation):
                 return None
-        return role.id
+        return role.id if role is not None else None
 
     async def authorize(
         self, operation: str, needs: Sequence[Need], call: Call, *, handler_asks: bool = False
@@ -176,7 +162,14 @@ class Authorizer:
             return
         if self.seen is not None and caller.session is not None and caller.session.role:
             self.seen(caller.session.role, needs)
-        principal = await self.principal_of(caller, operation)
+        try:
+            principal = await self.principal_of(caller, operation)
+        except AwsError:
+            if caller.session is not None and caller.session.assumed_by:
+                await self._tell_of_missing_role(
+                    operation, caller.session.role, _by_service(call, caller.session)
+                )
+            raise
         if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
             await self._admit_service(operation, call, principal)
         is_limited = _is_limited(caller)
@@ -243,9 +236,7 @@ class Authorizer:
         account = source_account(caller)
         if (session.assumed_by, session.role, caller.source_arn, account) in principal.admitted:
             return
-        service = Caller.for_service(account, session.assumed_by, caller.source_arn)
-        by_service = Call(call.scope, service, call.endpoint, call.request_id)
-        await self._admit(operation, principal, session.role, by_service)
+        await self._admit(operation, principal, session.role, _by_service(call, session))
 
     async def _admit(self, operation: str, role: Principal, role_arn: str, by_service: Call) -> None:
         """Raise AwsError unless the role's trust policy admits the AWS service that calls.
@@ -260,6 +251,19 @@ class Authorizer:
         await self._judge(operation, need, by_service, NOBODY, trust, account)
         if self.enforces and trust.condition_keys <= _OF_SERVICES:
             role.admitted[caller.service, role_arn, caller.source_arn, source_account(caller)] = (trust,)
+
+    async def _tell_of_missing_role(self, operation: str, role_arn: str, by_service: Call) -> None:
+        """Have it written down that an AWS service was to use a role that does not exist."""
+        if not operation:
+            return
+        need, owner = Need("sts:AssumeRole", role_arn), role_arn.split(":", 5)[4]
+        policies = Policies((), None, None, compiled_policy("{}", PolicyKind.TRUST, role_arn))
+        request = await self._request(need, by_service, NOBODY, policies, owner)
+        decision = decide(request, policies, owner)
+        text = refusal_text(request, decision).removesuffix(f" {decision.reason}")
+        refusal = Refusal(operation, need, by_service, request, policies, owner, decision, True, text, True)
+        for tell in self.refused:
+            tell(refusal)
 
     async def _policy_of(self, need: Need) -> Policy | None:
         if need.resource == "*" or need.action == _NEW_BUCKET:
@@ -363,6 +367,13 @@ class Authorizer:
         tags = await self.resources.tags(need.resource, need.keys)
         named = [named_values(prefix, tags.items()) for prefix in prefixes]
         return {name: value for one in named for name, value in one.items() if name not in keys}
+
+
+def _by_service(call: Call, session: Session) -> Call:
+    """Return the call as that of the AWS service which made it in a role."""
+    caller = call.caller
+    service = Caller.for_service(source_account(caller), session.assumed_by, caller.source_arn)
+    return Call(call.scope, service, call.endpoint, call.request_id)
 
 
 def _is_limited(caller: Caller) -> bool:

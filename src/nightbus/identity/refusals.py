@@ -1,8 +1,14 @@
-"""Spells the refusal of a request as the service does that refuses it."""
+"""Defines what is told of a refused request, and spells its refusal as the service does that refuses it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
+from nightbus.policies.decision import Decision
+from nightbus.policies.evaluation import Policies
+from nightbus.policies.request import AccessRequest, Need
 
 _BY_JSON, _BY_REST_JSON, _BY_XML = (
     ("AccessDeniedException", 400),
@@ -39,3 +45,22 @@ def spelled(action: str) -> str:
     """Return the action as the service's refusals spell it, such as `sqs:sendmessage` and `SNS:Publish`."""
     service, _, name = action.partition(":")
     return f"sqs:{name.lower()}" if service == "sqs" else f"SNS:{name}" if service == "sns" else action
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused request. `operation` is such as `events:PutEvents`; with `enforced` False it went on (audit mode).
+
+    `is_role_missing`: an AWS service was to use a role that does not exist, which is refused in audit mode, too.
+    """
+
+    operation: str
+    need: Need
+    call: Call
+    request: AccessRequest
+    policies: Policies
+    owner: str
+    decision: Decision
+    enforced: bool
+    text: str
+    is_role_missing: bool = False

@@ -18,7 +18,7 @@ from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.retention import Retention
 from nightbus.identity.audit import REFUSALS, TRAIL
-from nightbus.identity.authorization import Refusal
+from nightbus.identity.refusals import Refusal
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
 from nightbus.policies.evaluation import Policies, decide

@@ -55,7 +55,11 @@ def _remedy_lines(refusal: Mapping[str, Any]) -> Iterator[str]:
         )
         yield f"  remedy     an Allow does not help against a Deny: change {named}"
         return
-    yield f"  remedy     add this {_where(remedy['kind'], place)}:"
+    if "create" in remedy:
+        role = f"role {place['role']} (aws iam create-role)"
+        yield f"  remedy     create {role} with the permissions that it needs and this trust policy:"
+    else:
+        yield f"  remedy     add this {_where(remedy['kind'], place)}:"
     yield from (f"    {line}" for line in _document_lines(remedy, place))
 
 
