@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from nightbus.aws.calls import Scope
@@ -174,6 +174,8 @@ class EventCommit:
                 matched = [targets[rule] for rule in match(text)]
             else:
                 matched = await self._match_long(bus, match, text)
+            if audience is not None and audience.targets:
+                matched = [chosen for one in matched if (chosen := _chosen(one, audience.targets))]
             if matched:
                 self._matched_events += 1
                 self._wanted += matched
@@ -293,6 +295,10 @@ class EventCommit:
         ).encode(
             "utf-8", "replace"
         )  # a path may bring half a surrogate pair, which an event has as an escape
+
+
+def _chosen(of_rule: Iterable[RuleTarget], arns: Collection[str]) -> list[RuleTarget]:
+    return [target for target in of_rule if target.value["Arn"] in arns]
 
 
 def _kind(event: Event) -> tuple[str, str]:

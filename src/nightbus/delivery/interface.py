@@ -40,10 +40,14 @@ class Matched(NamedTuple):
 
 
 class Audience(NamedTuple):
-    """The only rules that a batch is for. `by_pattern`: those of them whose patterns match; else all of them."""
+    """The only rules that a batch is for. `by_pattern`: those of them whose patterns match; else all of them.
+
+    `targets`: by their ARNs, the only targets of these rules; empty for all.
+    """
 
     rules: frozenset[str]
     by_pattern: bool
+    targets: frozenset[str] = frozenset()
 
 
 class Batch(NamedTuple):

@@ -19,7 +19,7 @@ from nightbus.bus.json_text import write_json
 from nightbus.console.api.access import admit
 from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
-from nightbus.console.api.request import ApiRequest
+from nightbus.console.api.request import ApiRequest, KeptObjects
 from nightbus.console.api.routing import Route, Router, converted
 from nightbus.console.api.session import SIGN_IN, SessionRoutes
 from nightbus.console.api.values import ApiError, EventStream, WithHeaders
@@ -40,7 +40,11 @@ class Api:
         self._sessions = sessions
         own = SessionRoutes(sessions)
         self._router = Router([own.routes, *TABLES])
+        self._kept = KeptObjects()
         self._description: bytes = b""
+
+    def in_memory(self) -> dict[str, int]:
+        return self._kept.in_memory()
 
     async def serve(self, request: AdminRequest) -> None:
         raw: bytes = request.asgi.get("raw_path") or request.asgi["path"].encode()
@@ -67,7 +71,7 @@ class Api:
         scope = _scope_of(query)
         arguments: dict[str, Any] = dict(named)
         arguments |= await _read(request, route, query)
-        answer = await route.handler(ApiRequest(request, scope, session), **arguments)
+        answer = await route.handler(ApiRequest(request, scope, session, self._kept), **arguments)
         if isinstance(answer, EventStream):
             await _stream(request, request.node, answer)
             return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.console.sessions import Session
@@ -14,6 +14,28 @@ from nightbus.services.context import Platform
 from nightbus.store.interface import Store
 
 USER_AGENT = "nightbus-console"
+T = TypeVar("T")
+
+
+class KeptObjects:
+    """What handlers keep from one request to the next: one object for each node and function that makes it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Node, Callable[[Node], Any]], Any] = {}
+
+    def get(self, node: Node, make: Callable[[Node], T]) -> T:
+        key = (node, make)
+        if key not in self._kept:
+            self._kept[key] = make(node)
+        kept: T = self._kept[key]
+        return kept
+
+    def in_memory(self) -> dict[str, int]:
+        """The sizes of those that report them."""
+        sizes: dict[str, int] = {}
+        for kept in self._kept.values():
+            sizes |= kept.in_memory() if hasattr(kept, "in_memory") else {}
+        return sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +45,7 @@ class ApiRequest:
     http: AdminRequest
     scope: Scope
     session: Session | None
+    kept_objects: KeptObjects
 
     @property
     def node(self) -> Node:
@@ -35,6 +58,10 @@ class ApiRequest:
     @property
     def store(self) -> Store:
         return self.http.node.store
+
+    def kept(self, make: Callable[[Node], T]) -> T:
+        """The object that `make(node)` made when it was first asked for; one with `in_memory()` reports its size."""
+        return self.kept_objects.get(self.node, make)
 
     def now_ms(self) -> int:
         return self.http.node.clock.now_ms()

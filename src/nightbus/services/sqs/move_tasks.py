@@ -33,7 +33,7 @@ from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
 from nightbus.services.sqs.errors import invalid_parameter, outside_range, queue_access_denied
 from nightbus.services.sqs.queue_addresses import require_key_of
-from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record, StaleLease
+from nightbus.store.interface import Change, Conflict, Enqueue, Item, PutRecord, Record, StaleLease
 from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.sqs")
@@ -230,13 +230,13 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
     reason = None
     for moved, item in enumerate(items):
         message = decode(item.data)
-        target = await _target(platform, task, message, source)
+        target = await target_of(platform, task["destination"], message, source)
         if isinstance(target, str):
             await _give_back(platform, items[moved:])
             reason, items = target, items[:moved]
             break
         now = platform.clock.now_ms()
-        changes.append(moved_to(target, replace(message, received=0, source="", sent=now), now))
+        changes.append(moved_back(target, message, now))
         changes.append(platform.queues.delete(source, item.id, item.token))
     value = {**task, "moved": task["moved"] + len(items)}
     try:
@@ -251,13 +251,23 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
     return len(items) / task["rate"] if task["rate"] else 0.0
 
 
-async def _target(platform: Platform, task: dict[str, Any], message: Message, source: Queue) -> Queue | str:
-    """Return the queue that the message goes to, or the reason why the task fails."""
-    arn = task["destination"] or message.source
+async def target_of(
+    platform: Platform, destination: str | None, message: Message, source: Queue
+) -> Queue | str:
+    """Return the queue that a message of `source` goes to, or the reason why it cannot be moved.
+
+    `destination`: an ARN; None is the queue that gave the message up.
+    """
+    arn = destination or message.source
     target = await platform.queues.find_arn(arn) if arn else None
     if target is not None and target.fifo == source.fifo:
         return target
     return "AWS.SimpleQueueService.NonExistentQueue" if arn else "CouldNotDetermineMessageSource"
+
+
+def moved_back(target: Queue, message: Message, now: int) -> Enqueue:
+    """The change that puts a dead letter into another queue, where it begins anew."""
+    return moved_to(target, replace(message, received=0, source="", sent=now), now)
 
 
 async def _give_back(platform: Platform, items: list[Item]) -> None:
