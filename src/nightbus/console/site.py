@@ -48,7 +48,7 @@ class Site:
         await request.send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
     def in_memory(self) -> dict[str, int]:
-        return {**self._sessions.in_memory(), **self._files.in_memory()}
+        return {**self._sessions.in_memory(), **self._files.in_memory(), **self._api.in_memory()}
 
 
 async def _send_plain(

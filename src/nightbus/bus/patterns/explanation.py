@@ -42,7 +42,7 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
         return None
     best: tuple[tuple[int, int, int], Field, str] | None = None
     for branch in pattern.branches:
-        failing = sorted((item for item in branch if not _satisfied(item, leaves)), key=_order)
+        failing = sorted((item for item in branch if not is_satisfied(item, leaves)), key=_order)
         if failing:
             first, about = failing[0], _hint(failing[0], leaves, event)
         else:
@@ -73,7 +73,13 @@ def reason_fields(reason: Explanation) -> dict[str, Any]:
     }
 
 
-def _satisfied(item: Field, leaves: Leaves) -> bool:
+def hint_of(item: Field, leaves: Leaves, event: Mapping[str, Any]) -> str:
+    """Return why the event does not have what the field wants, in a sentence."""
+    return _hint(item, leaves, event).text
+
+
+def is_satisfied(item: Field, leaves: Leaves) -> bool:
+    """Return whether the event has a value that the field accepts, or rightly none."""
     there = leaves.get(item.path, ())
     return (item.may_be_absent and not there) or any(item.accepts(leaf.value) for leaf in there)
 

@@ -1,21 +1,22 @@
-"""Shows event buses and their rules with targets: `/buses`, `/rules`."""
+"""Shows event buses and their rules with targets, and changes a rule's pattern and state: `/buses`, `/rules`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-import orjson
-
 from nightbus.aws.calls import Scope
+from nightbus.bus.json_text import write_json
 from nightbus.bus.transform import CHOICES
+from nightbus.console.api.explained import pattern_json
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
-from nightbus.console.api.values import Answer, Json, Page
+from nightbus.console.api.values import Answer, Body, Done, Json, Page
+from nightbus.counters import RuleCount
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, bus_arn, rule_arn, rule_key
 from nightbus.store.interface import Record
 
+_KEPT = ("ScheduleExpression", "State", "Description", "RoleArn")  # what PutRule without them would take away
 _STACK = "aws:cloudformation:stack-name"
 
 
@@ -42,7 +43,8 @@ class Target(Answer, frozen=True):
 
 
 class RuleInfo(Answer, frozen=True):
-    """`stack` is the name of the CloudFormation stack that made the rule, "" for none."""
+    """`stack` is the name of the CloudFormation stack that made the rule, "" for none. Since the node's start `matched`
+    events matched, and `delivered` and `given_up` deliveries ended so."""
 
     name: str
     bus: str
@@ -55,6 +57,9 @@ class RuleInfo(Answer, frozen=True):
     targets: list[Target]
     stack: str
     managed_by: str
+    matched: int
+    delivered: int
+    given_up: int
 
 
 class Rules(Answer, frozen=True):
@@ -66,6 +71,18 @@ class RuleQuery(Page, frozen=True):
     """Without `bus`, the rules of all buses."""
 
     bus: str = ""
+
+
+class RuleBody(Body, frozen=True, kw_only=True):
+    """`pattern` is an event pattern, or its JSON text."""
+
+    name: str
+    pattern: Any
+    bus: str = DEFAULT_BUS
+
+
+class RuleOfBus(Body, frozen=True):
+    bus: str = DEFAULT_BUS
 
 
 async def list_buses(request: ApiRequest) -> Buses:
@@ -89,10 +106,39 @@ async def list_rules(request: ApiRequest, query: RuleQuery) -> Rules:
     )
     shown = records[: query.limit]
     following = shown[-1].key if len(records) > query.limit else None
-    return Rules(rules=[rule_info(request.scope, record) for record in shown], next=following)
+    counts = request.platform.counters.rules
+    rules = []
+    for record in shown:
+        count = counts.get(rule_arn(request.scope, record.value["EventBusName"], record.value["Name"]))
+        rules.append(_rule_info(request.scope, record, count or RuleCount()))
+    return Rules(rules=rules, next=following)
 
 
-def rule_info(scope: Scope, record: Record) -> RuleInfo:
+async def put_rule(request: ApiRequest, body: RuleBody) -> Done:
+    """Put a rule with this pattern; one that is there keeps all else."""
+    record = await request.store.get(request.scope, RULE, rule_key(body.bus, body.name))
+    value = {} if record is None else record.value
+    kept = {name: value[name] for name in _KEPT if value.get(name)}
+    text = body.pattern if isinstance(body.pattern, str) else write_json(body.pattern)
+    await request.change(
+        "events", "PutRule", Name=body.name, EventBusName=body.bus, EventPattern=text, **kept
+    )
+    return Done()
+
+
+async def enable_rule(request: ApiRequest, name: str, body: RuleOfBus) -> Done:
+    """Enable a rule."""
+    await request.change("events", "EnableRule", Name=name, EventBusName=body.bus)
+    return Done()
+
+
+async def disable_rule(request: ApiRequest, name: str, body: RuleOfBus) -> Done:
+    """Disable a rule."""
+    await request.change("events", "DisableRule", Name=name, EventBusName=body.bus)
+    return Done()
+
+
+def _rule_info(scope: Scope, record: Record, count: RuleCount) -> RuleInfo:
     value = record.value
     name, bus, pattern = value["Name"], value["EventBusName"], value.get("EventPattern")
     return RuleInfo(
@@ -100,13 +146,16 @@ def rule_info(scope: Scope, record: Record) -> RuleInfo:
         bus=bus,
         arn=rule_arn(scope, bus, name),
         description=value.get("Description") or "",
-        pattern=_pattern(pattern),
+        pattern=pattern_json(pattern),
         schedule=value.get("ScheduleExpression") or "",
         enabled=value["State"] != "DISABLED",
         state=value["State"],
         targets=[_target(one) for one in value.get("Targets", ())],
         stack=value.get("Tags", {}).get(_STACK, ""),
         managed_by=value.get("ManagedBy") or "",
+        matched=count.matched,
+        delivered=count.delivered,
+        given_up=count.given_up,
     )
 
 
@@ -124,18 +173,10 @@ def _target(target: Mapping[str, Any]) -> Target:
     )
 
 
-def _pattern(text: str | None) -> Json | None:
-    """The pattern as JSON; as a string where orjson does not read it."""
-    if text is None:
-        return None
-    try:
-        orjson.loads(text)
-    except ValueError:
-        return msgspec.Raw(orjson.dumps(text))
-    return msgspec.Raw(text.encode())
-
-
 ROUTES: Routes = {
     "GET /buses": list_buses,
     "GET /rules": list_rules,
+    "POST /rules": put_rule,
+    "POST /rules/{name}/disable": disable_rule,
+    "POST /rules/{name}/enable": enable_rule,
 }

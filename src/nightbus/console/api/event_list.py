@@ -1,93 +1,217 @@
-"""Finds events in the history, the newest first, by what they are, what they say, and what became of them."""
+"""Finds events in the history, the newest first, by what they are, what they say, and what became of them.
+
+The history is read backwards in pieces. An answer ends when it has its rows, or when it has looked at `_MOST_EVENTS` or
+`_MOST_BYTES`: then `next` says where to go on, so that a search for what is rare holds nobody up.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.threads import aside
+from nightbus.console.api.event_rows import (
+    STATES,
+    UNMATCHED,
+    WAITING,
+    Chosen,
+    EventFilter,
+    EventRow,
+    Head,
+    Target,
+    last_outcomes,
+    row_of,
+    state_of,
+)
 from nightbus.console.api.request import ApiRequest
-from nightbus.console.api.values import Answer, Milliseconds, Page
-from nightbus.delivery.history import events_in, notes_in
-from nightbus.delivery.rules import history_log
+from nightbus.console.api.values import Answer, Limit, Milliseconds, Next
+from nightbus.delivery.history import DeliveryNote, events_in, notes_in
+from nightbus.delivery.rules import history_log, outcome_log
+from nightbus.store.interface import Entry, Store
 
-DELIVERED, FAILED, WAITING, UNMATCHED = "delivered", "failed", "waiting", "unmatched"
-_PREVIEW_CHARACTERS = 300
+_MOST_EVENTS = 20_000
+_MOST_BYTES = 16 * 1024 * 1024
+_FIRST_PIECE, _LARGEST_PIECE = 50, 1_000  # entries, each of which may have several events
+_PIECE_BYTES = 2 * 1024 * 1024
+_OUTCOMES_TOGETHER = 50  # for more events than this, the outcome log is read by time
+_SPAN_ENTRIES = 4_000
+_SPAN_MS = 60_000  # within which most deliveries end
 
 
-class EventQuery(Page, frozen=True):
-    """`text` is looked for in the whole event. `before` and `after` are times."""
+class EventQuery(Chosen, frozen=True):
+    """`before` and `after` are times: events accepted before one, and from the other on."""
 
-    bus: str = ""
-    source: str = ""
-    detail_type: str = ""
-    text: Annotated[str, msgspec.Meta(max_length=1000)] = ""
-    pattern: Annotated[str, msgspec.Meta(max_length=8192)] = ""
     state: str = ""
     before: Milliseconds | None = None
     after: Milliseconds | None = None
-
-
-class EventRow(Answer, frozen=True):
-    """`rules` are those whose targets got it, or will; `state` is delivered, failed, waiting or unmatched; `preview`
-    is the beginning of its detail."""
-
-    id: str
-    time: int
-    bus: str
-    source: str
-    detail_type: str
-    account: str
-    region: str
-    rules: list[str]
-    state: str
-    preview: str
+    limit: Limit = 100
+    next: Next = ""
 
 
 class EventList(Answer, frozen=True):
+    """`searched_to` is the time of the oldest event that was looked at, null where there was none."""
+
     events: list[EventRow]
     next: str | None
+    searched_to: int | None
 
 
-class _Head(msgspec.Struct):
-    """What a row needs of an envelope."""
+class _Place(NamedTuple):
+    """An event's place in the history: its time, and the offset and the number in it of its entry."""
 
-    id: str
-    source: str
-    detail_type: str = msgspec.field(name="detail-type")
-    account: str
-    region: str
-    detail: msgspec.Raw
+    time: int
+    offset: int
+    number: int
 
 
-_decoder = msgspec.json.Decoder(_Head)
+class _Found(NamedTuple):
+    place: _Place
+    bus: str
+    head: Head
+    notes: list[DeliveryNote]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What was found in some entries. `last` is the place of the last event that was looked at."""
+
+    found: list[_Found]
+    last: _Place | None = None
+    looked: int = 0
 
 
 async def find_events(request: ApiRequest, query: EventQuery) -> EventList:
-    names = (
-        [history_log(query.bus)] if query.bus else await request.store.logs(request.scope, history_log(""))
-    )
-    rows: list[EventRow] = []
-    for entry in await request.store.read(request.scope, names, limit=query.limit, backwards=True):
-        bus = entry.log.partition("/")[2]
-        for text, line in reversed(list(events_in(entry.data))):
-            head = _decoder.decode(text)
-            notes = notes_in(line)
-            state = DELIVERED if notes else UNMATCHED
-            rules = list(dict.fromkeys(note.rule for note in notes))
-            preview = bytes(head.detail)[:_PREVIEW_CHARACTERS].decode("utf-8", "ignore")
-            rows.append(
-                EventRow(
-                    id=head.id,
-                    time=entry.time,
-                    bus=bus,
-                    source=head.source,
-                    detail_type=head.detail_type,
-                    account=head.account,
-                    region=head.region,
-                    rules=rules,
-                    state=state,
-                    preview=preview,
-                )
+    """Raises AwsError for a wrong pattern, state or token."""
+    if query.state and query.state not in STATES:
+        raise AwsError("ValidationException", f"`state` must be one of {', '.join(STATES)}.")
+    return await _Search(request.store, request.scope, query).run()
+
+
+class _Search:
+    def __init__(self, store: Store, scope: Scope, query: EventQuery) -> None:
+        self._store = store
+        self._scope = scope
+        self._query = query
+        self._filter = EventFilter.of(query)
+        self._place = _place_of(query.next)
+        self._size = min(_FIRST_PIECE, query.limit)
+        self._ended = False
+
+    async def run(self) -> EventList:
+        limit, logs = self._query.limit, await self._logs()
+        rows: list[tuple[_Place, EventRow]] = []
+        looked = size = 0
+        while logs and not self._ended and len(rows) < limit and looked < _MOST_EVENTS and size < _MOST_BYTES:
+            entries = await self._read(logs)
+            length = sum(len(entry.data) for entry in entries)
+            piece = await aside(length, self._look, entries)
+            rows += await self._rows(piece.found)
+            self._place = piece.last or self._place
+            looked, size = looked + piece.looked, size + length
+        if len(rows) > limit:
+            rows = rows[:limit]
+            self._place, self._ended = rows[-1][0], False
+        place = self._place
+        return EventList(
+            events=[row for _, row in rows],
+            next=None if self._ended or place is None else _token(place),
+            searched_to=None if place is None else place.time,
+        )
+
+    async def _logs(self) -> list[str]:
+        if self._query.bus:
+            return [history_log(self._query.bus)]
+        return await self._store.logs(self._scope, history_log(""))
+
+    async def _read(self, logs: Sequence[str]) -> list[Entry]:
+        """The next entries backwards; with those of the place's own moment, some of which were looked at before."""
+        query, place = self._query, self._place
+        until = query.before if place is None else place.time + 1
+        while True:
+            entries = await self._store.read(
+                self._scope, logs, since=query.after, until=until, limit=self._size, backwards=True
             )
-    return EventList(events=rows[: query.limit], next=None)
+            self._ended = len(entries) < self._size
+            oldest = (entries[-1].time, entries[-1].offset) if entries else None
+            if self._ended or place is None or (oldest is not None and oldest < place[:2]):
+                break
+            self._size *= 2  # all of them are of one moment, and known
+        average = max(1, sum(len(entry.data) for entry in entries) // max(1, len(entries)))
+        self._size = max(10, min(_LARGEST_PIECE, _PIECE_BYTES // average))
+        return entries
+
+    def _look(self, entries: Sequence[Entry]) -> _Piece:
+        piece = _Piece([])
+        for entry in entries:
+            if self._place is not None and (entry.time, entry.offset) > self._place[:2]:
+                continue
+            bus = entry.log.removeprefix(history_log(""))
+            for number, (text, line) in reversed(list(enumerate(events_in(entry.data)))):
+                place = _Place(entry.time, entry.offset, number)
+                if self._place is not None and place >= self._place:
+                    continue
+                piece.last = place
+                piece.looked += 1
+                head = self._filter.head(text)
+                if head is not None:
+                    piece.found.append(_Found(place, bus, head, notes_in(line)))
+        return piece
+
+    async def _rows(self, found: Sequence[_Found]) -> list[tuple[_Place, EventRow]]:
+        """With their states, and without those that are in another state than is asked for."""
+        if self._query.state == UNMATCHED:
+            found = [one for one in found if not one.notes]
+        outcomes = {}
+        for bus in {one.bus for one in found}:
+            queued = [one for one in found if one.bus == bus and _is_queued(one)]
+            if queued:
+                outcomes[bus] = await self._outcomes(bus, queued)
+        rows = []
+        for one in found:
+            known = outcomes.get(one.bus, {}).get(one.head.id)
+            rows.append((one.place, row_of(one.head, one.place.time, one.bus, one.notes, known)))
+        return [pair for pair in rows if self._query.state in ("", pair[1].state)]
+
+    async def _outcomes(self, bus: str, queued: Sequence[_Found]) -> dict[str, dict[Target, str]]:
+        """By event, what became of the deliveries that were queued."""
+        log = outcome_log(bus)
+        if len(queued) <= _OUTCOMES_TOGETHER:
+            return await self._outcomes_by_event(log, [one.head.id for one in queued])
+        first, last = min(one.place.time for one in queued), max(one.place.time for one in queued)
+        entries = await self._store.read(
+            self._scope, log, since=first, until=last + _SPAN_MS, limit=_SPAN_ENTRIES
+        )
+        outcomes = await aside(sum(len(entry.data) for entry in entries), last_outcomes, entries)
+        open_ones = [one for one in queued if state_of(one.notes, outcomes.get(one.head.id, {})) == WAITING]
+        return outcomes | await self._outcomes_by_event(log, [one.head.id for one in open_ones])
+
+    async def _outcomes_by_event(self, log: str, ids: Sequence[str]) -> dict[str, dict[Target, str]]:
+        found: list[Entry] = []
+        for event_id in ids:
+            found += await self._store.read(self._scope, log, key=event_id)
+        return last_outcomes(found)
+
+
+def _is_queued(found: _Found) -> bool:
+    return any(note.name is None for note in found.notes)
+
+
+def _token(place: _Place) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
+
+
+def _place_of(token: str) -> _Place | None:
+    """Raises AwsError for a token that no answer had."""
+    if not token:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(token), type=_Place)
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise AwsError("ValidationException", "`next` must be that of an answer.") from None

@@ -1,5 +1,7 @@
 """Streams what happens, as server-sent events: `/live`.
 
+At most ten messages a second for each topic, each with all that is new since the one before. A message's `id` says how
+far the logs were read, and a browser that connects again sends it back, so that it misses nothing.
 Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
@@ -7,43 +9,60 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from nightbus.bus.json_text import write_json
+from nightbus.aws.errors import AwsError
+from nightbus.console.api.live_topics import TOPICS, LiveQuery, Positions, Topic
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
-from nightbus.console.api.values import EventStream, Query
-from nightbus.node.admin.tail import Selection, tail
+from nightbus.console.api.values import EventStream
 
-
-class LiveQuery(Query, frozen=True):
-    """`topics` by commas: events, deliveries, logs. `group`: the log groups of `logs`, by commas."""
-
-    topics: str = "events,deliveries"
-    bus: str = ""
-    pattern: str = ""
-    group: str = ""
+_BEAT_SECONDS = 10.0  # a line that says nothing, so that either side notices when the other is gone
+_LEAST_SECONDS = 0.01
 
 
 async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
     """Stream what happens from now on, as messages `event: TOPIC`, whose data is a JSON array.
 
-    `id` is a position: a browser that connects again goes on from there.
+    `events` has rows as `GET /events`, `deliveries` attempts as they end (an event that was delivered in its own commit
+    has none), `logs` lines as `GET /logs/events`, `replays` replays whose state has changed. With the header
+    `Last-Event-ID` it goes on from where the message with that id ended.
     """
+    names = list(dict.fromkeys(one for one in query.topics.split(",") if one))
+    unknown = [name for name in names if name not in TOPICS]
+    if unknown or not names:
+        raise AwsError("ValidationException", f"`topics` must be some of {', '.join(sorted(TOPICS))}.")
+    positions = Positions.of(request.http.header("last-event-id"), request.now_ms())
+    topics = {name: TOPICS[name](request, query, positions) for name in names}
     session = request.session
-    return EventStream(_messages(request, query), lambda: session is None or not session.ended)
+    return EventStream(_messages(request, topics, positions), lambda: session is None or not session.ended)
 
 
-async def _messages(request: ApiRequest, query: LiveQuery) -> AsyncIterator[bytes]:
-    topics = set(query.topics.split(","))
-    yield b"retry: 1000\n: begun\n\n"
-    groups = tuple(one for one in query.group.split(",") if one)
-    async for line in tail(
-        request.platform, Selection(request.scope, query.bus, request.now_ms(), None, groups)
-    ):
-        topic = "events" if "event" in line else "deliveries" if "delivery" in line else "logs"
-        if "beat" in line:
-            yield b": beat\n\n"
-        elif topic in topics:
-            yield f"event: {topic}\ndata: {write_json([line])}\n\n".encode()
+async def _messages(
+    request: ApiRequest, topics: dict[str, Topic], positions: Positions
+) -> AsyncIterator[bytes]:
+    clock = request.node.clock
+    due = dict.fromkeys(topics, 0.0)
+    quiet_since = clock.monotonic()
+    yield b"retry: 1000\nid: %b\n: begun\n\n" % positions.text()
+    try:
+        while True:
+            messages = []
+            for name, topic in topics.items():
+                if due[name] <= clock.monotonic():
+                    news = await topic.read()
+                    due[name] = clock.monotonic() + topic.every_ms / 1000
+                    if news:
+                        messages.append(b"event: %b\ndata: [%b]\n" % (name.encode(), b",".join(news)))
+            now = clock.monotonic()
+            if messages:  # the id belongs to the last one: all of them were read by then
+                quiet_since = now
+                yield b"\n".join(messages) + b"id: %b\n\n" % positions.text()
+            elif now - quiet_since >= _BEAT_SECONDS:
+                quiet_since = now
+                yield b": beat\n\n"
+            await clock.sleep(max(_LEAST_SECONDS, min(due.values()) - clock.monotonic()))
+    finally:
+        for topic in topics.values():
+            topic.close()
 
 
 ROUTES: Routes = {"GET /live": live}

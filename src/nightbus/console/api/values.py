@@ -10,9 +10,10 @@ import msgspec
 
 from nightbus.bus.json_text import write_json
 
+LATEST = 253_402_300_799_000  # 9999-12-31, the last day of datetime
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")]
 Next = Annotated[str, msgspec.Meta(max_length=4096, description="`next` of the answer before.")]
-Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**15, description="UTC milliseconds.")]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=LATEST, description="UTC milliseconds.")]
 Json = msgspec.Raw  # any JSON value, as its text: an event's numbers may be larger than any double
 
 

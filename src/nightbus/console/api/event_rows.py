@@ -1,0 +1,157 @@
+"""Makes rows of what the history has of events, and chooses those that a query asks for.
+
+The history says by itself to which targets an event was delivered in its own commit, and to which a delivery was
+queued; what became of a queued one is in the outcome log of its bus.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import orjson
+
+from nightbus.aws.errors import AwsError
+from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.index.rule_index import RuleIndex
+from nightbus.bus.patterns import parse_pattern
+from nightbus.console.api.values import Answer, Query
+from nightbus.delivery.history import DeliveryNote
+from nightbus.store.interface import Entry
+
+DELIVERED, FAILED, WAITING, UNMATCHED = "delivered", "failed", "waiting", "unmatched"
+STATES = (DELIVERED, FAILED, WAITING, UNMATCHED)
+_PREVIEW_BYTES = 300
+_ENDINGS = (DELIVERED, FAILED)
+Target = tuple[str, str, str]  # a rule, the id of its target, the target's ARN
+
+
+class Chosen(Query, frozen=True):
+    """Which events. `source` and `detail_type` are whole, with * for any characters; `text` is looked for in the whole
+    event, whatever its case; `pattern` is an event pattern."""
+
+    bus: str = ""
+    source: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    detail_type: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    text: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    pattern: Annotated[str, msgspec.Meta(max_length=8192)] = ""
+
+
+class EventRow(Answer, frozen=True):
+    """`rules` are those by which it was delivered, or will be; `state` is delivered, failed, waiting or unmatched;
+    `preview` is the beginning of its detail."""
+
+    id: str
+    time: int
+    bus: str
+    source: str
+    detail_type: str
+    account: str
+    region: str
+    rules: list[str]
+    state: str
+    preview: str
+
+
+class Head(msgspec.Struct):
+    """What a row needs of an envelope."""
+
+    id: str
+    source: str
+    account: str
+    region: str
+    detail_type: str = msgspec.field(name="detail-type")
+    detail: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
+
+
+decode_head = msgspec.json.Decoder(Head).decode
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Says which events a query asks for, by their envelopes' texts."""
+
+    source: Callable[[str], Any] | None
+    detail_type: Callable[[str], Any] | None
+    needle: bytes
+    index: RuleIndex | None
+
+    @classmethod
+    def of(cls, chosen: Chosen) -> EventFilter:
+        """Raises AwsError for an invalid pattern."""
+        index = None
+        if chosen.pattern:
+            try:
+                parsed = parse_pattern(chosen.pattern)
+            except InvalidPattern as broken:
+                raise AwsError("InvalidEventPatternException", str(broken)) from broken
+            index = RuleIndex()
+            index.add("", parsed)
+        needle = json.dumps(chosen.text.lower(), ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+        return cls(_whole(chosen.source), _whole(chosen.detail_type), needle, index)
+
+    def head(self, text: bytes) -> Head | None:
+        """What a row needs of an event that is asked for, None for another."""
+        if self.needle and self.needle not in (
+            text.lower() if text.isascii() else text.decode().lower().encode()
+        ):
+            return None
+        head = decode_head(text)
+        if self.source is not None and not self.source(head.source):
+            return None
+        if self.detail_type is not None and not self.detail_type(head.detail_type):
+            return None
+        return head if self.index is None or self.index.match_json(text) else None
+
+
+def _whole(text: str) -> Callable[[str], Any] | None:
+    if not text:
+        return None
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL).fullmatch
+
+
+def row_of(
+    head: Head,
+    time: int,
+    bus: str,
+    notes: Sequence[DeliveryNote],
+    outcomes: Mapping[Target, str] | None = None,
+) -> EventRow:
+    """The row. `outcomes` are the last ones that are known of targets to which deliveries were queued."""
+    return EventRow(
+        id=head.id,
+        time=time,
+        bus=bus,
+        source=head.source,
+        detail_type=head.detail_type,
+        account=head.account,
+        region=head.region,
+        rules=list(dict.fromkeys(note.rule for note in notes)),
+        state=state_of(notes, outcomes or {}),
+        preview=bytes(head.detail)[:_PREVIEW_BYTES].decode("utf-8", "ignore"),
+    )
+
+
+def state_of(notes: Iterable[DeliveryNote], outcomes: Mapping[Target, str]) -> str:
+    """Of all deliveries of an event together: failed before waiting, waiting before delivered."""
+    states = {
+        DELIVERED if note.name is not None else outcomes.get((note.rule, note.target, note.arn), WAITING)
+        for note in notes
+    } | set(outcomes.values())
+    if FAILED in states:
+        return FAILED
+    return WAITING if states - set(_ENDINGS) else DELIVERED if states else UNMATCHED
+
+
+def last_outcomes(entries: Iterable[Entry]) -> dict[str, dict[Target, str]]:
+    """By event, the last outcome at each of its targets, of entries of an outcome log in their order."""
+    last: dict[str, dict[Target, str]] = {}
+    for entry in entries:
+        one = orjson.loads(entry.data)
+        outcome = one["outcome"] if one["outcome"] in _ENDINGS else WAITING
+        last.setdefault(entry.key, {})[one["rule"], one["target"], one["arn"]] = outcome
+    return last
