@@ -7,6 +7,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parents[2] / "src" / "nightbus"
 TRUSTED = {
+    "console/api/request.py": "only the operator, by key or signed in, calls the API, and these calls read",
     "gateway/cors.py": "reads the CORS rules of the bucket that a browser asks for, and shows none of them",
     "node/admin/debugging.py": "the node's operator, who has its key, names the function",
     "node/admin/stack_members.py": "the node's operator, who has its key, names the stack",
@@ -14,6 +15,7 @@ TRUSTED = {
     "stacks/interface.py": "inspect only reads whether a resource is there, and its tags; no caller gets the answer",
 }
 AS_ROOT = {
+    "console/api/request.py": "only the operator, by key or signed in, calls the API",
     "identity/administrator_keys.py": "the key is the administrator's",
     "gateway/signatures/verifier.py": "an unknown key where the node accepts any",
     "node/admin/debugging.py": "trusted",
