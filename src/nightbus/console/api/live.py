@@ -24,13 +24,14 @@ async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
 
     `events` has rows as `GET /events`, `deliveries` attempts as they end (an event that was delivered in its own commit
     has none), `logs` lines as `GET /logs/events`, `replays` replays whose state has changed. With the header
-    `Last-Event-ID` it goes on from where the message with that id ended.
+    `Last-Event-ID`, or with `position`, it goes on from where the message with that id ended.
     """
     names = list(dict.fromkeys(one for one in query.topics.split(",") if one))
     unknown = [name for name in names if name not in TOPICS]
     if unknown or not names:
         raise AwsError("ValidationException", f"`topics` must be some of {', '.join(sorted(TOPICS))}.")
-    positions = Positions.of(request.http.header("last-event-id"), request.now_ms())
+    position = request.http.header("last-event-id") or query.position.encode()
+    positions = Positions.of(position, request.now_ms())
     topics = {name: TOPICS[name](request, query, positions) for name in names}
     session = request.session
     return EventStream(_messages(request, topics, positions), lambda: session is None or not session.ended)

@@ -33,11 +33,12 @@ _REPLAY_MS = 500
 
 class LiveQuery(Chosen, frozen=True):
     """`topics` by commas. Which events: as for `/events`. `group`: the log groups of `logs`, by commas, with the filter
-    pattern `filter` (as FilterLogEvents takes it)."""
+    pattern `filter` (as FilterLogEvents takes it). `position`: the `id` of a message, to go on after it."""
 
     topics: Annotated[str, msgspec.Meta(max_length=300)] = "events,deliveries"
     group: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
     filter: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    position: Annotated[str, msgspec.Meta(max_length=65_536)] = ""
 
 
 class Topic(Protocol):

@@ -51,9 +51,11 @@ class LineFilter:
 
 
 class LineReader:
-    """Makes lines of entries that come in order: an invocation begins with its START line."""
+    """Makes lines of entries that come in order: an invocation begins with its START line. `event_id` is the event of all
+    of them, "" where that is not known."""
 
-    def __init__(self) -> None:
+    def __init__(self, event_id: str = "") -> None:
+        self._event_id = event_id
         self._invocations: Bounded[str, str] = Bounded(_MOST_STREAMS)  # by the log of the stream, the newest
 
     def line(self, entry: Entry) -> LogLine:
@@ -71,6 +73,7 @@ class LineReader:
             ingested=ingested,
             message=message,
             request_id=request_id,
+            event_id=self._event_id,
         )
 
 

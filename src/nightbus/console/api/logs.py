@@ -9,13 +9,14 @@ import msgspec
 import orjson
 
 from nightbus.aws.trace_header import segment_of
-from nightbus.console.api.log_lines import LogLine, request_of
+from nightbus.console.api.log_lines import LineReader, LogLine, request_of
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Limit, Milliseconds, Next, Page
 from nightbus.delivery.trace_log import origin_of
 from nightbus.functions.logs.platform_events import started_request
 from nightbus.messaging.log_streams import log_name
+from nightbus.services.lambda_.invocations.log_lines import entries_of_runs
 from nightbus.store.interface import Store
 
 _MOST_OF_A_CALL = 50  # groups or streams, as AWS's operations have it
@@ -68,11 +69,13 @@ class StreamQuery(Page, frozen=True, kw_only=True):
 
 
 class LineQuery(Page, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    """Without `stream`, the lines of all streams. `filter` is a filter pattern, as FilterLogEvents takes it."""
+    """Without `stream`, the lines of all streams. `filter` is a filter pattern, as FilterLogEvents takes it. With
+    `request`, a request id, only the lines of this invocation, all of them and the oldest first."""
 
     group: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
     stream: Annotated[str, msgspec.Meta(max_length=512)] = ""
     filter: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    request: Annotated[str, msgspec.Meta(max_length=100)] = ""
     since: Milliseconds | None = None
     until: Milliseconds | None = None
     limit: Limit = 100
@@ -119,6 +122,8 @@ async def list_streams(request: ApiRequest, query: StreamQuery) -> LogStreams:
 
 async def list_lines(request: ApiRequest, query: LineQuery) -> LogLines:
     """List the lines of a group or a stream, the newest first, each with its invocation and its event."""
+    if query.request:
+        return await _lines_of_invocation(request, query)
     params: dict[str, Any] = {
         "logGroupName": query.group,
         "startTime": max(query.since or 0, _FIRST_DESCENDING),
@@ -146,6 +151,15 @@ async def list_lines(request: ApiRequest, query: LineQuery) -> LogLines:
         for one, request_id in zip(reply["events"], invocations, strict=True)
     ]
     return LogLines(events=lines, next=reply.get("nextToken"))
+
+
+async def _lines_of_invocation(request: ApiRequest, query: LineQuery) -> LogLines:
+    segment = segment_of(query.request)
+    logs = await request.store.logs(request.scope, log_name(query.group, ""))
+    runs = await entries_of_runs(request.store, request.scope, logs, segment)
+    origin = await origin_of(request.store, segment)
+    reader = LineReader("" if origin is None else origin.event_id)
+    return LogLines(events=[reader.line(entry) for run in runs for entry in run], next=None)
 
 
 async def _some(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -29,11 +30,18 @@ async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[st
         return None
     group = function.value["latest"]["config"]["LoggingConfig"]["LogGroup"]
     logs = await store.logs(scope, log_name(group, ""))
+    return [_run(lines) for lines in await entries_of_runs(store, scope, logs, segment)]
+
+
+async def entries_of_runs(
+    store: Store, scope: Scope, logs: Sequence[str], segment: str
+) -> list[list[Entry]]:
+    """Of each time that the invocation of this segment ran, the entries of its lines, in one of these logs."""
     starts = await store.read(scope, logs, key=segment, limit=_MOST_RUNS) if logs else []
-    return [await _run(store, scope, start) for start in starts]
+    return [await _lines(store, scope, start) for start in starts]
 
 
-async def _run(store: Store, scope: Scope, start: Entry) -> dict[str, Any]:
+async def _lines(store: Store, scope: Scope, start: Entry) -> list[Entry]:
     request_id = started_request(_message(start))
     lines = [start]
     for entry in await store.read(scope, start.log, after=start.offset, limit=_MOST_LINES):
@@ -43,8 +51,12 @@ async def _run(store: Store, scope: Scope, start: Entry) -> dict[str, Any]:
         lines.append(entry)
         if is_report(message, request_id):
             break
+    return lines
+
+
+def _run(lines: Sequence[Entry]) -> dict[str, Any]:
     return {
-        "request_id": request_id,
+        "request_id": started_request(_message(lines[0])),
         "log": [{"time": line.time, "message": _message(line).rstrip("\n")} for line in lines],
     }
 
