@@ -51,8 +51,8 @@ class LineFilter:
 
 
 class LineReader:
-    """Makes lines of entries that come in order: an invocation begins with its START line. `event_id` is the event of all
-    of them, "" where that is not known."""
+    """Makes lines of entries that come in order: an invocation begins with its START line. `event_id` is the event of
+    all of them, "" where that is not known."""
 
     def __init__(self, event_id: str = "") -> None:
         self._event_id = event_id

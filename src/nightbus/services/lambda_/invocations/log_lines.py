@@ -33,9 +33,7 @@ async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[st
     return [_run(lines) for lines in await entries_of_runs(store, scope, logs, segment)]
 
 
-async def entries_of_runs(
-    store: Store, scope: Scope, logs: Sequence[str], segment: str
-) -> list[list[Entry]]:
+async def entries_of_runs(store: Store, scope: Scope, logs: Sequence[str], segment: str) -> list[list[Entry]]:
     """Of each time that the invocation of this segment ran, the entries of its lines, in one of these logs."""
     starts = await store.read(scope, logs, key=segment, limit=_MOST_RUNS) if logs else []
     return [await _lines(store, scope, start) for start in starts]

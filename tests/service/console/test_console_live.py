@@ -1,0 +1,244 @@
+"""The live stream and the logs of the console's API."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+
+from api_requests import Caller, as_operator
+from nodes import RunningNode
+from waiting import wait_for
+
+Client = Callable[..., Any]
+CODE = "import json\ndef handler(event, context):\n    print('got', json.dumps(event))\n    return {}\n"
+
+
+class Stream:
+    """The messages of `/live`, as a browser reads them."""
+
+    def __init__(self, reply: http.client.HTTPResponse) -> None:
+        self._reply = reply
+        self.id = ""
+
+    def message(self) -> tuple[str, Any]:
+        """The next one that has data: its topic and its rows."""
+        topic, data = "", ""
+        for line in iter(self._reply.readline, b""):
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name == "event":
+                topic = value
+            elif name == "data":
+                data = value
+            elif name == "id":
+                self.id = value
+            elif not name and data:
+                return topic, json.loads(data)
+        raise AssertionError("the stream has ended")
+
+    def rows(self, topic: str, number: int) -> list[Any]:
+        found: list[Any] = []
+        while len(found) < number:
+            name, rows = self.message()
+            found += rows if name == topic else []
+        return found
+
+
+@contextmanager
+def live(caller: Caller, last: str = "", **query: str) -> Iterator[Stream]:
+    connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=20)
+    headers = {**caller.headers, "Host": f"nightbus.localhost:{caller.port}"}
+    headers |= {"Last-Event-ID": last} if last else {}
+    connection.request("GET", f"/_nightbus/api/live?{urlencode(query)}", headers=headers)
+    reply = connection.getresponse()
+    assert (reply.status, reply.getheader("content-type")) == (200, "text/event-stream")
+    stream = Stream(reply)
+    try:
+        while not stream.id:  # it has begun
+            line = reply.readline().decode()
+            if line.startswith("id: "):
+                stream.id = line[4:].strip()
+        yield stream
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def api(api_node: RunningNode) -> Caller:
+    return as_operator(api_node)
+
+
+@pytest.fixture
+def client(api_node: RunningNode) -> Client:
+    return api_node.client
+
+
+@pytest.fixture
+def bus(client: Client) -> str:
+    name = f"live-{uuid4().hex[:8]}"
+    client("events").create_event_bus(Name=name)
+    return name
+
+
+def put(client: Client, bus: str, *numbers: int, source: str = "shop") -> None:
+    entries = [
+        {"EventBusName": bus, "Source": source, "DetailType": "Order", "Detail": json.dumps({"n": number})}
+        for number in numbers
+    ]
+    assert client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+
+
+def numbers_of(rows: list[Any]) -> list[int]:
+    return [json.loads(row["preview"])["n"] for row in rows]
+
+
+def test_events_come_as_they_happen(api: Caller, client: Client, bus: str) -> None:
+    with live(api, topics="events", bus=bus) as stream:
+        put(client, bus, *range(10))
+        put(client, bus, *range(10, 15))
+        rows = stream.rows("events", 15)
+    assert numbers_of(rows) == list(range(15))
+    assert rows == api.get("/events", bus=bus)["events"][::-1]
+
+
+def test_filters_choose_events(api: Caller, client: Client, bus: str) -> None:
+    pattern = '{"detail": {"n": [{"numeric": [">", 5]}]}}'
+    with live(api, topics="events", bus=bus, pattern=pattern, source="sh*") as stream:
+        put(client, bus, *range(8))
+        put(client, bus, 9, source="stock")
+        put(client, bus, 10)
+        assert numbers_of(stream.rows("events", 3)) == [6, 7, 10]
+
+
+def test_who_connects_again_misses_nothing_and_sees_nothing_twice(
+    api: Caller, client: Client, bus: str
+) -> None:
+    with live(api, topics="events", bus=bus) as stream:
+        put(client, bus, 1, 2)
+        assert numbers_of(stream.rows("events", 2)) == [1, 2]
+    put(client, bus, 3)
+    with live(api, stream.id, topics="events", bus=bus) as again:
+        put(client, bus, 4)
+        assert numbers_of(again.rows("events", 2)) == [3, 4]
+    with live(api, topics="events", bus=bus, position=again.id) as more:
+        put(client, bus, 5)
+        assert numbers_of(more.rows("events", 1)) == [5]
+
+
+def test_attempts_come_when_they_end(api: Caller, client: Client, bus: str) -> None:
+    events = client("events")
+    events.put_rule(Name="broken", EventBusName=bus, EventPattern='{"source":["shop"]}')
+    gone = f"arn:aws:sqs:us-east-1:000000000000:gone-{bus}"
+    events.put_targets(Rule="broken", EventBusName=bus, Targets=[{"Id": "t", "Arn": gone}])
+    with live(api, topics="events,deliveries", bus=bus) as stream:
+        put(client, bus, 1)
+        messages = dict([stream.message(), stream.message()])
+    (event,), (attempt,) = messages["events"], messages["deliveries"]
+    assert (event["state"], event["rules"]) == ("waiting", ["broken"])
+    assert (attempt["event_id"], attempt["rule"], attempt["outcome"]) == (event["id"], "broken", "failed")
+    assert attempt["message"]
+
+
+def test_lines_of_logs_come_with_their_filter(api: Caller, client: Client) -> None:
+    logs, group = client("logs"), f"/live/{uuid4().hex[:8]}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    with live(api, topics="logs", group=group, filter="ERROR") as stream:
+        now = int(time.time() * 1000)
+        lines = [{"timestamp": now, "message": text} for text in ("INFO a", "ERROR b")]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=lines)
+        (row,) = stream.rows("logs", 1)
+    assert (row["group"], row["stream"], row["message"], row["time"]) == (group, "s", "ERROR b", now)
+
+
+def test_what_is_wrong_is_told_before_the_stream_begins(api: Caller) -> None:
+    for query in (
+        {"topics": "none"},
+        {"topics": ""},
+        {"pattern": "{"},
+        {"filter": "{ $.a", "topics": "logs"},
+        {"x": "1"},
+    ):
+        answer = api.send("GET", f"/_nightbus/api/live?{urlencode(query)}")
+        assert answer.status == 400, query
+    with live(api, last="no position") as stream:
+        assert json.loads(stream.id)[1] == {}
+
+
+@pytest.fixture
+def function(client: Client) -> str:
+    name, body = f"fn-{uuid4().hex[:8]}", io.BytesIO()
+    with zipfile.ZipFile(body, "w") as file:
+        file.writestr("app.py", CODE)
+    role = client("iam").create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ]
+            }
+        ),
+    )["Role"]["Arn"]
+    client("iam").attach_role_policy(
+        RoleName=name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    )
+    lambda_ = client("lambda")
+    lambda_.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": body.getvalue()},
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+    return name
+
+
+def test_a_line_leads_to_its_invocation_and_its_event(
+    api: Caller, client: Client, bus: str, function: str
+) -> None:
+    events = client("events")
+    rule_arn = events.put_rule(Name="run", EventBusName=bus, EventPattern='{"source":["shop"]}')["RuleArn"]
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
+    events.put_targets(Rule="run", EventBusName=bus, Targets=[{"Id": "t", "Arn": arn}])
+    client("lambda").add_permission(
+        FunctionName=function, StatementId="s", Action="lambda:InvokeFunction", Principal="events.amazonaws.com",
+        SourceArn=rule_arn,
+    )  # fmt: skip
+    put(client, bus, 1)
+    group = f"/aws/lambda/{function}"
+
+    def lines() -> list[Any]:
+        answer = api.send("GET", f"/_nightbus/api/logs/events?{urlencode({'group': group})}")
+        return list(answer.json["events"]) if answer.status == 200 else []
+
+    wait_for(lambda: any("REPORT" in line["message"] for line in lines()))
+    (row,) = api.get("/events", bus=bus)["events"]
+    (printed,) = [line for line in lines() if line["message"].startswith("got")]
+    assert printed["event_id"] == row["id"]
+    (start,) = [line for line in lines() if line["message"].startswith("START")]
+    assert start["request_id"] == printed["request_id"]
+    assert start["request_id"] in start["message"]
+    mine = api.get("/logs/events", group=group, request=printed["request_id"])["events"]
+    assert [line["id"] for line in mine] == [line["id"] for line in lines() if line["request_id"]][::-1]
+    assert {line["event_id"] for line in mine} == {row["id"]}
+    assert [one["name"] for one in api.get("/logs/groups", prefix=group)["groups"]] == [group]
+    (stream,) = api.get("/logs/streams", group=group)["streams"]
+    assert stream["last"] >= stream["first"]
+    only = api.get("/logs/events", group=group, stream=stream["name"], filter="got", limit=1)["events"]
+    assert [line["id"] for line in only] == [printed["id"]]
+    assert api.send("GET", "/_nightbus/api/logs/events?group=none").status in (400, 404)
