@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
 
+import shop_stack
 from console_api import ConsoleApi
 from nodes import RunningNode
 
@@ -21,3 +23,29 @@ def api_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 def api(api_node: RunningNode) -> Callable[..., ConsoleApi]:
     """`api()`, `api(account="123456789012")`."""
     return lambda **scope: ConsoleApi(api_node, **scope)
+
+
+@pytest.fixture(scope="package")
+def shop(api_node: RunningNode) -> ConsoleApi:
+    """The API over the account of the deployed shop."""
+    cloudformation = api_node.client("cloudformation", account=shop_stack.ACCOUNT)
+    cloudformation.create_stack(
+        StackName=shop_stack.NAME, TemplateBody=shop_stack.template(), Capabilities=["CAPABILITY_IAM"]
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=shop_stack.NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    return ConsoleApi(api_node, account=shop_stack.ACCOUNT)
+
+
+@pytest.fixture
+def put(api_node: RunningNode) -> Callable[..., str]:
+    """`put(fail=True)`: an order on the shop's bus; its id."""
+    events = api_node.client("events", account=shop_stack.ACCOUNT)
+
+    def put_order(**detail: object) -> str:
+        entry = {"Source": "shop.orders", "DetailType": "Order", "EventBusName": "shop"}
+        reply = events.put_events(Entries=[{**entry, "Detail": json.dumps(detail)}])
+        return str(reply["Entries"][0]["EventId"])
+
+    return put_order

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from nightbus.console.api import archives, buses, events, live, logs, messages, patterns, queues
+from nightbus.console.api import (
+    archives,
+    buses,
+    events,
+    functions,
+    invocations,
+    live,
+    logs,
+    messages,
+    patterns,
+    queues,
+    refusals,
+    stacks,
+)
 from nightbus.console.api.routing import Routes
 
 TABLES: tuple[Routes, ...] = (
     archives.ROUTES,
     buses.ROUTES,
     events.ROUTES,
+    functions.ROUTES,
+    invocations.ROUTES,
     live.ROUTES,
     logs.ROUTES,
     messages.ROUTES,
     patterns.ROUTES,
     queues.ROUTES,
+    refusals.ROUTES,
+    stacks.ROUTES,
 )

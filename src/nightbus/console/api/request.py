@@ -80,8 +80,12 @@ class ApiRequest:
     async def _call(
         self, service: str, operation: str, params: Mapping[str, Any], *, trusted: bool
     ) -> dict[str, Any]:
+        return await self.platform.operations.call(service, operation, params, self.call(trusted=trusted))
+
+    def call(self, *, trusted: bool = False) -> Call:
+        """A call with a request id of its own, as the account's administrator or, `trusted`, as the node itself."""
         client = self.http.asgi.get("client")
-        call = Call(
+        return Call(
             self.scope,
             Caller.root(self.scope.account),
             self.node.endpoint,
@@ -89,4 +93,3 @@ class ApiRequest:
             user_agent=USER_AGENT,
             trusted=trusted,
         )
-        return await self.platform.operations.call(service, operation, params, call)

@@ -74,6 +74,10 @@ class RunningInvocations:
         """How many invocations of each function run now."""
         return dict(self._running)
 
+    def of(self, scope: Scope, name: str) -> int:
+        """How many invocations of the function are under way."""
+        return self._running[scope, name]
+
     def detached(self, invocation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that goes on where its client does not wait any more."""
         task = asyncio.create_task(invocation)

@@ -38,10 +38,10 @@ async def why_denied(request: AdminRequest) -> dict[str, Any]:
         enforced = False if body.get("audit") else None
         account = body_text(body, "account")
         refusals = await last_refusals(node.store, account, limit, enforced=enforced)
-    return {"refusals": [{**one, "add_to": await _add_to(node, one)} for one in refusals]}
+    return {"refusals": [{**one, "add_to": await add_to(node, one)} for one in refusals]}
 
 
-async def _add_to(node: Node, refusal: Mapping[str, Any]) -> dict[str, Any]:
+async def add_to(node: Node, refusal: Mapping[str, Any]) -> dict[str, Any]:
     """Return who gets the statement: a role, which may be that of a function of a stack, a user, or a resource."""
     remedy, principal = refusal["remedy"], refusal["principal"]
     if remedy["kind"] == "resource-based policy":
