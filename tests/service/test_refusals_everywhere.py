@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode, clean_environment
-from users import User
+from users import Actions, User
 from waiting import wait_for
 
 ACCOUNT = "000000000000"
@@ -109,6 +109,57 @@ def test_a_macro_whose_function_the_user_may_not_invoke(node: RunningNode, folde
     assert failed[0]["StatusReason"] == reason
     (one,) = refusals(node, folder, requested["ResponseMetadata"]["RequestId"])
     assert (one["resource"], one["add_to"]) == (function, {"user": "gina"})
+
+
+def test_what_the_cloud_control_api_reads_for_a_user_without_the_right(
+    node: RunningNode, folder: Path
+) -> None:
+    hugo = User(node, "hugo", (["cloudformation:GetResource", "cloudformation:ListResources"], "*"))
+    control, kind = hugo.client("cloudcontrol"), "AWS::SNS::Topic"
+    topic = node.client("sns").create_topic(Name="read-by-nobody")["TopicArn"]
+    for call, members in ((control.get_resource, {"Identifier": topic}), (control.list_resources, {})):
+        with pytest.raises(ClientError) as refused:
+            call(TypeName=kind, **members)
+        told = refused.value.response["Error"]
+        assert told["Code"] == "AccessDeniedException"
+        assert told["Message"].startswith(
+            f"{kind} Handler returned status FAILED: User: {hugo.arn} is not authorized"
+        )
+        assert "(HandlerErrorCode: AccessDenied, RequestToken: " in told["Message"]
+        (one,) = refusals(node, folder, refused.value.response["ResponseMetadata"]["RequestId"])
+        assert one["principal"] == hugo.arn
+
+
+def test_a_connection_needs_rights_on_its_secret_and_for_the_role_of_eventbridge(
+    node: RunningNode, folder: Path
+) -> None:
+    """They are those of the resource type's schema, and of AmazonEventBridgeFullAccess:
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEventBridgeFullAccess.html
+    """
+    auth = {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}}
+    connection = {"Name": "c", "AuthorizationType": "API_KEY", "AuthParameters": auth}
+    secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:events!connection/c/*"
+    first = ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+    every: list[tuple[Actions, Actions]] = [
+        ("events:*", "*"),
+        (first, secret),
+        ("iam:CreateServiceLinkedRole", "*"),
+    ]
+    for number, (rights, action) in enumerate(
+        [(every[:1], first[0]), (every[:2], "iam:CreateServiceLinkedRole")]
+    ):
+        user = User(node, f"ida-{number}", *rights)
+        with pytest.raises(ClientError, match=f"not authorized to perform: {action}"):
+            user.client("events").create_connection(**connection)
+        assert refused_by(node, folder, user.arn, action)
+    User(node, "jan", *every).client("events").create_connection(**connection)
+    role = node.client("iam").get_role(RoleName="AWSServiceRoleForAmazonEventBridgeApiDestinations")["Role"]
+    assert role["Path"] == "/aws-service-role/apidestinations.events.amazonaws.com/"
+    events = User(node, "kim", *every[:2]).client("events")
+    with pytest.raises(
+        ClientError, match=r"UpdateSecret on resource: .*:secret:events!connection/c/[-0-9a-f]{36}-\w{6} "
+    ):
+        events.update_connection(**connection)
 
 
 def test_a_rule_whose_role_may_not_put_events(node: RunningNode, folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from nodes import RunningNode
 from signed_requests import Key, send, sign
-from users import OTHER_ACCOUNT, User, document, statement
+from users import OTHER_ACCOUNT, User, code_of, document, statement
 
 OTHER_PARTITION = ("cn-north-1", "us-gov-west-1")
 BUCKET = "one-arn-bucket"
@@ -83,3 +83,19 @@ def test_who_reads_a_bucket_in_china_by_its_policy_names_it_by_its_arn(node: Run
     owner.put_bucket_policy(Bucket=name, Policy=document(allowed))
     theirs = node.client("s3", region=china, account=OTHER_ACCOUNT)
     assert theirs.get_object(Bucket=name, Key="note")["Body"].read() == b"text"
+
+
+def test_an_object_in_china_is_encrypted_for_its_arn(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context"""
+    china = OTHER_PARTITION[0]
+    node.client("s3", region=china).create_bucket(
+        Bucket="sealed-in-china", CreateBucketConfiguration={"LocationConstraint": china}
+    )
+    key = node.client("kms", region=china).create_key()["KeyMetadata"]["Arn"]
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    for partition, stored in (("aws", ""), ("aws-cn", "note")):
+        context = {"kms:EncryptionContext:aws:s3:arn": f"arn:{partition}:s3:::sealed-in-china/note"}
+        allowed = statement("kms:GenerateDataKey", key, Condition={"StringEquals": context})
+        writer = User(node, f"writer-{partition}", ("s3:PutObject", "*"), allowed).client("s3", region=china)
+        code = code_of(writer.put_object, Bucket="sealed-in-china", Key="note", Body=b"x", **encrypted)
+        assert code == ("" if stored else "AccessDenied")

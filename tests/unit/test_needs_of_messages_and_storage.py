@@ -82,6 +82,14 @@ CASES: list[tuple[str, str, Mapping[str, Any], list[tuple[str, str]]]] = [
         [("s3:PutObject", OBJECT_ARN), ("s3:GetObjectVersion", "arn:aws:s3:::other/c d")],
     ),
     (
+        "s3", "CopyObject", {**OBJECT, "CopySource": "other/c", "Tagging": "a=b"},
+        [("s3:PutObject", OBJECT_ARN), ("s3:GetObject", "arn:aws:s3:::other/c")],
+    ),
+    (
+        "s3", "CopyObject", {**OBJECT, "CopySource": "other/c", "Tagging": "a=b", "TaggingDirective": "REPLACE"},
+        [("s3:PutObject", OBJECT_ARN), ("s3:GetObject", "arn:aws:s3:::other/c"), ("s3:PutObjectTagging", OBJECT_ARN)],
+    ),
+    (
         "s3", "UploadPartCopy", {**OBJECT, "CopySource": "other/c"},
         [("s3:PutObject", OBJECT_ARN), ("s3:GetObject", "arn:aws:s3:::other/c")],
     ),

@@ -55,14 +55,22 @@ def needs(action: str, resource: Resource = ANY, *further: NeedsOf, keys: Keys |
     """Return a line of the table: one action on one resource, and what `further` lines need.
 
     `resource` is an ARN, or a function that makes it of the request; `keys` makes the condition keys of the service.
+    A role that the request passes is associated with the resource:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """
 
     def needs_of(asked: Asked) -> Sequence[Need]:
         named = resource if isinstance(resource, str) else resource(asked)
         own = Need(action, named, keys(asked) if keys is not None else NO_KEYS)
-        return [own, *(need for line in further for need in line(asked))]
+        return [own, *(_associated(need, named) for line in further for need in line(asked))]
 
     return needs_of
+
+
+def _associated(need: Need, resource: str) -> Need:
+    if need.action != "iam:PassRole" or resource == ANY or ":iam:" in resource:
+        return need
+    return need._replace(keys={"iam:associatedresourcearn": resource, **need.keys})
 
 
 def when(member: str, line: NeedsOf) -> NeedsOf:

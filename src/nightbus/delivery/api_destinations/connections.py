@@ -94,7 +94,11 @@ async def connection_of(store: Store, vault: Vault, scope: Scope, arn: str) -> C
 
 def secret_name(name: str, value: Mapping[str, Any]) -> str:
     """Return the name of the connection's secret. `value` is that of the connection's record."""
-    return f"events!connection/{name}/{value['Secret'].rpartition('-')[0]}"
+    return f"{secret_prefix(name)}{value['Secret'].rpartition('-')[0]}"
+
+
+def secret_prefix(name: str) -> str:
+    return f"events!connection/{name}/"
 
 
 async def opened(store: RecordReader, vault: Vault, scope: Scope, record: Record) -> Connection:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
+from nightbus.services.cloudcontrol.errors import reading_error
 from nightbus.services.cloudcontrol.kinds import context_of, find_kind, identified, not_found
 from nightbus.services.context import Context
 from nightbus.stacks.live_state import NotReadable, identified_properties, identifier_of, joined_identifier
@@ -23,7 +24,11 @@ async def get_resource(
 ) -> dict[str, Any]:
     kind = find_kind(type_name, "read")
     given = identified(type_name, identifier)
-    live = await identified_properties(kind, given, await context_of(ctx, type_name, role_arn))
+    within = await context_of(ctx, type_name, role_arn)
+    try:
+        live = await identified_properties(kind, given, within)
+    except AwsError as failed:
+        raise reading_error(type_name, failed) from failed
     if live is None:
         raise not_found(type_name, identifier)
     described = {"Identifier": joined_identifier(given), "Properties": json.dumps(live)}
@@ -50,7 +55,10 @@ async def list_resources(
         text = f"Missing or invalid ResourceModel: required key [{missing[0]}] not found"
         raise AwsError("InvalidRequestException", text)
     within = await context_of(ctx, type_name, role_arn)
-    ids = sorted({*await listed_ids(listing, model, within)})
+    try:
+        ids = sorted({*await listed_ids(listing, model, within)})
+    except AwsError as failed:
+        raise reading_error(type_name, failed) from failed
     chosen, token = page(ids, str, max_results or _PAGE, next_token, _BAD_TOKEN)
     found = []
     for one in chosen:

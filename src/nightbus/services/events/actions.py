@@ -14,11 +14,13 @@ from typing import Any
 
 from nightbus.aws.arn import Arn, arn, is_arn
 from nightbus.aws.calls import Scope
+from nightbus.delivery.api_destinations.connections import CONNECTION, secret_prefix
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, bus_arn, rule_arn, rule_key
 from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, passes_role, request_tags, when
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
+from nightbus.services.events.connection_secrets import secret_arn_of
 from nightbus.services.events.endpoints import endpoint_with
 from nightbus.services.events.names import bus_in
 from nightbus.services.events.rule_conditions import conditions_of_pattern
@@ -138,6 +140,21 @@ def _on_rule(action: str) -> NeedsOf:
     return needs(f"events:{action}", _rule)
 
 
+def _secret(*verbs: str) -> NeedsOf:
+    """Return what the caller needs on the secret that EventBridge keeps of a connection.
+
+    AWS names these permissions in the schema of the resource type (create, update), and AmazonEventBridgeFullAccess has
+    them: https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-events
+    """
+    actions = [f"secretsmanager:{verb}Secret{'Value' if verb in ('Get', 'Put') else ''}" for verb in verbs]
+
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        secret = asked.arn("secretsmanager", f"secret:{secret_prefix(asked.text('Name'))}*")
+        return [Need(action, secret) for action in actions]
+
+    return needs_of
+
+
 def _archive(asked: Asked) -> str:
     """Return the ARN of the archive, of which the handler takes the name alone."""
     return asked.arn("events", f"archive/{asked.text('EventSourceArn').partition(':archive/')[2]}")
@@ -159,7 +176,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
         needs("events:CreateArchive", _bus("EventSourceArn")),
         member="ArchiveName",
     ),
-    "CreateConnection": _on("connection", "CreateConnection"),
+    "CreateConnection": _on("connection", "CreateConnection", _secret("Create", "Get", "Put")),
     "CreateEndpoint": needs("events:CreateEndpoint", _named("endpoint"), _ROLE, keys=_buses_of_endpoint),
     "CreateEventBus": needs(
         "events:CreateEventBus",
@@ -226,16 +243,20 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "UntagResource": needs("events:UntagResource", _tagged, keys=_TAG_KEYS),
     "UpdateApiDestination": _on("api-destination", "UpdateApiDestination"),
     "UpdateArchive": _on("archive", "UpdateArchive", member="ArchiveName"),
-    "UpdateConnection": _on("connection", "UpdateConnection"),
+    "UpdateConnection": _on(
+        "connection", "UpdateConnection", when("AuthParameters", _secret("Create", "Update", "Get", "Put"))
+    ),
     "UpdateEndpoint": needs("events:UpdateEndpoint", _named("endpoint"), _ROLE, keys=_buses_of_endpoint),
     "UpdateEventBus": needs("events:UpdateEventBus", _bus("Name")),
 }
 
 
 async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
-    """Add who created the rule of the request, and the service that manages it."""
+    """Add who created the rule of the request, and the service that manages it; name the secret of a connection."""
     if needed and needed[0].action == "events:PutEvents" and asked.params.get("EndpointId"):
         return await _on_buses_of_endpoint(platform, asked, needed)
+    if asked.params.get("AuthParameters") and needed[0].action == "events:UpdateConnection":
+        return await _on_stored_secret(platform, asked, needed)
     if not needed or needed[0].action not in _OF_RULES:
         return needed
     scope, bus, name = _rule_of(asked)
@@ -249,6 +270,14 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
         need._replace(keys={**need.keys, **keys}) if need.resource == needed[0].resource else need
         for need in needed
     ]
+
+
+async def _on_stored_secret(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
+    """Return the needs on the very secret of a connection that has one."""
+    record = await platform.store.get(asked.call.scope, CONNECTION, asked.text("Name"))
+    arn = secret_arn_of(asked.call.scope, record) if record is not None else None
+    own, *on_secret = needed
+    return needed if arn is None else [own, *(need._replace(resource=arn) for need in on_secret)]
 
 
 async def _on_buses_of_endpoint(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:

@@ -11,14 +11,31 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.delivery.api_destinations.connections import CONNECTION, secret_name
+from nightbus.identity.principals import ROLE
 from nightbus.identity.secrets import delete_managed_secret, put_managed_secret, sealed_value, secret_arn
 from nightbus.services.context import Context, Platform
 from nightbus.store.interface import Change, PutRecord, Record
 from nightbus.store.upkeep import one_of_many
 
 _OWNER = "events"
+_ROLE = "awsserviceroleforamazoneventbridgeapidestinations"
+_ROLE_SERVICE = "apidestinations.events.amazonaws.com"
 _EVERY_SECONDS = 24 * 60 * 60.0
+
+
+async def ensure_role(ctx: Context) -> None:
+    """Make the role in which EventBridge uses secrets, in the caller's name, unless the account has it.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/using-service-linked-roles-service-action-1.html
+    """
+    if await ctx.store.get(ctx.global_scope, ROLE, _ROLE) is None:
+        try:
+            await ctx.operation("iam", "CreateServiceLinkedRole", AWSServiceName=_ROLE_SERVICE)
+        except AwsError as failed:
+            if failed.code != "InvalidInput":  # another request has made it by now
+                raise
 
 
 def secret_arn_of(scope: Scope, record: Record) -> str | None:

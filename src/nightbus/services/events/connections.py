@@ -31,7 +31,7 @@ from nightbus.services.events.connection_auth import (
     updated_auth,
     without_secrets,
 )
-from nightbus.services.events.connection_secrets import delete_secret, put_secret, secret_arn_of
+from nightbus.services.events.connection_secrets import delete_secret, ensure_role, put_secret, secret_arn_of
 from nightbus.services.events.encryption_keys import check_key_of_connection
 from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import invalid_token, reply_time
@@ -61,6 +61,7 @@ async def create_connection(
     if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
         raise _exists(name)
     await check_room(ctx, CONNECTION, "", CONNECTIONS_PER_REGION)
+    await ensure_role(ctx)
     now = ctx.now_ms()
     value = {"Id": new_uuid(), "CreationTime": now, "LastModifiedTime": now}
     value |= _settings(description, kms_key_identifier)

@@ -1,7 +1,7 @@
 """Creates and deletes the roles that belong to AWS services: each has the service's name, trust and policy.
 
 The service alone changes such a role; a user may only describe, tag and delete it. The services of Nightbus need none:
-the roles are there for templates that ask for them.
+they are there for templates that ask for them, and EventBridge makes its own for the first connection.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html
 """
 

@@ -67,8 +67,11 @@ def _if_asked(members: Sequence[str], line: NeedsOf) -> NeedsOf:
 
 
 def _tags(asked: Asked) -> Sequence[Need]:
-    """Return what a new object with tags needs. A copy takes those of the request only if it says so."""
-    if not condition_keys.header_tags(asked) or asked.text("TaggingDirective") == "COPY":
+    """Return what a new object with tags needs. A copy takes those of the request only if it says so (`REPLACE`):
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    ignored = asked.params.get("CopySource") is not None and asked.text("TaggingDirective") != "REPLACE"
+    if ignored or not condition_keys.header_tags(asked):
         return ()
     return _on_object("PutObjectTagging", keys=condition_keys.new_tags)(asked)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.arn import Arn
+from nightbus.aws.arn import Arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.keys.records import managed_key_id
@@ -72,7 +72,9 @@ async def encryption_of(
     named = (key if algorithm else default.get("KMSMasterKeyID")) or _MANAGED
     home = Scope(ctx.caller.account or bucket.value["Account"], bucket.value["Region"])
     enabled = rule.get("BucketKeyEnabled") if bucket_key is None else bucket_key
-    user = KeyUser(ctx.caller, "s3", actions, _context(bucket.key, name, bool(enabled)))
+    user = KeyUser(
+        ctx.caller, "s3", actions, _context(partition_of(home.region), bucket.key, name, bool(enabled))
+    )
     found = await require_use(ctx, home, named, _KEY_ERRORS, user)
     members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": found.arn}
     return {**members, "BucketKeyEnabled": True} if enabled else members
@@ -87,16 +89,17 @@ async def require_key_of(ctx: Context, bucket: str, name: str, encryption: Mappi
     home = Scope(arn.account, arn.region)
     if arn.resource == f"key/{managed_key_id(home, _MANAGED)}":
         named = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{_MANAGED}"  # which makes it at its first use
-    context = _context(bucket, name, bool(encryption.get("BucketKeyEnabled")))
+    context = _context(arn.partition, bucket, name, bool(encryption.get("BucketKeyEnabled")))
     await require_use(ctx, home, named, _KEY_ERRORS, KeyUser(ctx.caller, "s3", READING, context))
 
 
-def _context(bucket: str, name: str, by_bucket: bool) -> dict[str, str]:
+def _context(partition: str, bucket: str, name: str, by_bucket: bool) -> dict[str, str]:
     """Return the encryption context: the bucket with an S3 Bucket Key, else the object.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context
     """
-    return {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if by_bucket else f"arn:aws:s3:::{bucket}/{name}"}
+    resource = bucket if by_bucket else f"{bucket}/{name}"
+    return {"aws:s3:arn": f"arn:{partition}:s3:::{resource}"}
 
 
 def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -111,3 +111,9 @@ def test_the_condition_keys_of_a_rule_come_from_its_pattern() -> None:
     assert found["events:detail-type"] != ("p",)
     assert (found["aws:requesttag/a"], found["aws:tagkeys"]) == ("b", ("A",))
     assert keys("events", "PutTargets", Rule="r", Targets=[{"Arn": "x"}]) == {"events:targetarn": ("x",)}
+
+
+def test_a_passed_role_is_associated_with_the_rule() -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html"""
+    put, passed = needed("events", "PutRule", Name="r", EventBusName="orders", RoleArn=ROLE)
+    assert passed.keys["iam:associatedresourcearn"] == put.resource == f"{OURS}rule/orders/r"

@@ -112,7 +112,7 @@ def test_tags_of_a_new_function_need_an_action_of_their_own() -> None:
 
 def test_condition_keys() -> None:
     role = needed("lambda", "CreateFunction", FunctionName="f", Role=ROLE, Code={}, Layers=[LAYER])[1]
-    assert role.keys == {"iam:passedtoservice": "lambda.amazonaws.com"}
+    assert role.keys == {"iam:passedtoservice": "lambda.amazonaws.com", "iam:associatedresourcearn": ARN}
     assert keys("lambda", "CreateFunction", FunctionName="f", Layers=[LAYER])["lambda:layer"] == (LAYER,)
     url = keys("lambda", "CreateFunctionUrlConfig", FunctionName="f", Qualifier="live", AuthType="NONE")
     assert url == {"lambda:functionurlauthtype": "NONE", "lambda:functionarn": ARN}
