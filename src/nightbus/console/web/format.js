@@ -66,3 +66,12 @@ export const count = (total, one, many = one + 's') => `${number(total)} ${total
 
 /** The last part of an ARN, which is its resource's name. */
 export const nameOf = arn => String(arn ?? '').split(/[:/]/).pop()
+
+/**
+ * The name that a template's author gave: CloudFormation makes `shop-OrderRule-eJeD7daomrmr` of the logical id OrderRule. Names that people chose
+ * stay as they are.
+ */
+export function shortName(name) {
+  const made = /^.+-([A-Za-z0-9]+)-([A-Za-z0-9]{12,13})$/.exec(name ?? '')
+  return made && /[A-Z0-9]/.test(made[2]) && /[a-zA-Z]/.test(made[2]) ? made[1] : name
+}

@@ -1,9 +1,10 @@
 // The trace of an event (the NODE of docs/explaining.md) as rows of a tree, each with its time. Pure.
-import { count, nameOf } from './format.js'
+import { count, nameOf as fullName, shortName } from './format.js'
 
 const ICONS = { lambda: 'function', sqs: 'queue', sns: 'topic', events: 'bus', logs: 'logs', s3: 'bucket', 'execute-api': 'globe' }
 export const iconOf = arn => ICONS[String(arn).split(':')[2]] ?? 'out'
 
+const nameOf = arn => shortName(fullName(arn))
 const started = attempt => attempt.time - (attempt.duration ?? 0)
 const reason = one => [one.code, one.message].filter(Boolean).join(': ')
 
@@ -23,7 +24,7 @@ function causeRow(cause, index) {
   const label = cause.function ? `Published by function ${nameOf(cause.function)}`
     : cause.sent ? `Sent to ${nameOf(cause.to)} by ${nameOf(cause.by)}` : cause.rule && cause.event_id ? `Forwarded by rule ${nameOf(cause.rule)}` : `Published by ${nameOf(by)}`
   return {
-    key: `c${index}`, depth: 0, kind: 'cause', icon: iconOf(by), label, arn: by, requestId: cause.request_id,
+    key: `c${index}`, depth: 0, kind: 'cause', icon: cause.function ? 'function' : iconOf(by), label, arn: by, name: cause.function && fullName(cause.function), requestId: cause.request_id,
     event: cause.event_id, note: cause.event_id && (cause.rule ? `for an event that rule ${nameOf(cause.rule)} matched` : 'for an event'),
   }
 }

@@ -1,6 +1,6 @@
 // Draws the map as SVG: moved by dragging, arrows and wheel, with live traffic on its edges.
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js'
-import { rate } from '../format.js'
+import { rate, shortName } from '../format.js'
 import { useKeys } from '../keys.js'
 import { KIND_ICONS, groupName, trafficOf } from '../map_graph.js'
 import { iconPath } from './icon.js'
@@ -113,7 +113,7 @@ function Node({ node, place, chosen, dim, tab, open }) {
     ${group && html`<rect class="behind" x="4" y="4" width=${width} height=${height} rx="8" />`}
     <rect width=${width} height=${height} rx="8" />
     <g class="glyph" transform="translate(10 ${(height - 16) / 2})"><path d=${iconPath(group ? (node.group.startsWith('kind:') ? KIND_ICONS[node.group.slice(5)] : 'stack') : KIND_ICONS[node.kind] ?? 'out')} /></g>
-    <text class="name" x="35" y=${height / 2 - 3}>${cut(node.name, group ? 25 : 22)}</text>
+    <text class="name" x="35" y=${height / 2 - 3}>${cut(group ? node.name : shortName(node.name), group ? 25 : 22)}</text>
     <text class="below" x="35" y=${height / 2 + 11}>${cut(below, 30)}</text>
     ${node.failing && html`<circle class="alarm" cx=${width - 11} cy="11" r="4" />`}
   </g>`

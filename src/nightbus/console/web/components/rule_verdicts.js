@@ -1,7 +1,7 @@
 // What each rule of the bus says about an event: those that matched with their deliveries, the others with why, the nearest first, and
 // for one that is opened the event and the pattern side by side.
 import { html, useState } from '../html.js'
-import { count, nameOf } from '../format.js'
+import { count, nameOf, shortName } from '../format.js'
 import { href } from '../router.js'
 import { StateChip } from './chip.js'
 import { Empty } from './empty.js'
@@ -28,7 +28,7 @@ function Deliveries({ rule }) {
   const list = rule.deliveries ?? []
   if (!list.length) return html`<p class="muted">No delivery yet.</p>`
   return html`<ul class="stack tight">${list.map(one => html`<li class="row wrap" key=${one.target + one.attempt}>
-    <${StateChip} state=${one.outcome ?? 'under way'} /><span>${nameOf(one.arn) || one.target}</span><span class="muted">attempt ${one.attempt}</span>
+    <${StateChip} state=${one.outcome ?? 'under way'} /><span>${shortName(nameOf(one.arn)) || one.target}</span><span class="muted">attempt ${one.attempt}</span>
     ${one.code && html`<span class="muted">${one.code}: ${one.message}</span>`}</li>`)}</ul>`
 }
 
@@ -37,7 +37,7 @@ function Rule({ rule, event, opened }) {
   const why = rule.matched ? `delivered to ${count(new Set((rule.deliveries ?? []).map(one => one.target)).size, 'target')}` : rule.why
   return html`<div class="rule">
     <button type="button" class="rule-head" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-      <${Icon} name="right" size=${14} /><span class="rule-name cut">${rule.rule}</span><span class="rule-why">${why}</span>
+      <${Icon} name="right" size=${14} /><span class="rule-name cut" title=${rule.rule}>${shortName(rule.rule)}</span><span class="rule-why">${why}</span>
       <span><${StateChip} state=${rule.matched ? 'matched' : 'missed'} label=${rule.matched ? 'matched' : 'no match'} /></span>
     </button>
     ${open && html`<div>

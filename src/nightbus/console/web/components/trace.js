@@ -1,6 +1,6 @@
 // The way of an event as a tree with a timeline: rules and targets, attempts, runs with their logs in place, and what they caused.
 import { html, useMemo, useState } from '../html.js'
-import { clock, duration, nameOf, when } from '../format.js'
+import { clock, duration, nameOf, shortName, when } from '../format.js'
 import { href, pathOf } from '../router.js'
 import { spanOf, traceRows } from '../trace_rows.js'
 import { StateChip } from './chip.js'
@@ -29,6 +29,7 @@ function Bar({ row, span }) {
 function linkOf(row) {
   if (row.event) return href(pathOf('events', row.event))
   const service = String(row.arn).split(':')[2]
+  if (row.kind === 'cause' && row.name) return href(pathOf('functions', row.name))
   if (service === 'lambda') return href(pathOf('functions', nameOf(row.arn)))
   if (service === 'sqs') return href(pathOf('queues', nameOf(row.arn)))
   if (service === 'logs') return href('/logs', { group: String(row.arn).split(':log-group:')[1]?.replace(/:\*$/, '') })
@@ -42,8 +43,8 @@ function Label({ row }) {
   return html`<span class="trace-label">
     ${Array.from({ length: row.depth }, () => html`<span class="guide" />`)}
     <${Icon} name=${row.icon} />
-    <span class="trace-text" title=${[row.rule && `rule ${row.rule}`, row.label, row.note].filter(Boolean).join(' · ')}>
-      ${row.rule && html`<span class="muted">${row.rule} → </span>`}${link ? html`<a href=${link}>${text}</a>` : text}
+    <span class="trace-text" title=${[row.rule && `rule ${row.rule}`, row.arn ?? row.label, row.note].filter(Boolean).join(' · ')}>
+      ${row.rule && html`<span class="muted">${shortName(row.rule)} → </span>`}${link ? html`<a href=${link}>${text}</a>` : text}
       ${row.note && html`<span class="muted"> ${row.note}</span>`}${row.cut && html`<span class="muted"> (${row.cut})</span>`}
     </span>
   </span>`
@@ -55,7 +56,7 @@ function Lines({ row, depth }) {
   return html`<div class="trace-log"><span class="trace-label">
     ${Array.from({ length: depth }, () => html`<span class="guide" />`)}
     <div class="grow"><div class="lines" tabindex="0" role="region" aria-label="Log of this run">
-      ${shown.map((line, index) => html`<div key=${index} class=${BAD.test(line.message) ? 'bad-line' : ''}><time>${clock(line.time)}</time><span>${String(line.message).replace(/\n$/, '')}</span></div>`)}
+      ${shown.map((line, index) => html`<div key=${index} class=${/^(START|END|REPORT|INIT_START) /.test(line.message) ? 'muted' : BAD.test(line.message) ? 'bad-line' : ''}><time>${clock(line.time)}</time><span>${String(line.message).replace(/\n$/, '')}</span></div>`)}
     </div>${!open && html`<${Button} kind="plain" small onClick=${() => setOpen(true)}>Show all ${row.log.length} lines<//>`}</div>
   </span></div>`
 }

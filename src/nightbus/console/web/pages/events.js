@@ -1,6 +1,6 @@
 // The events that the buses accepted, the newest first, live; filtered by what the address says.
 import { html, useMemo, useState } from '../html.js'
-import { clock, number } from '../format.js'
+import { clock, number, shortName } from '../format.js'
 import { useEventStream } from '../event_stream.js'
 import { useLoad, useNarrow, useQuery } from '../hooks.js'
 import { useKeys } from '../keys.js'
@@ -20,7 +20,7 @@ function WideRow({ event, showBus }) {
     <span role="cell" class="mono muted">${clock(event.time)}</span>
     <span role="cell">${event.source}${showBus && event.bus !== 'default' && html` <span class="muted">on ${event.bus}</span>`}</span>
     <span role="cell"><a class="event-link" href=${addressOf(event)}>${event.detail_type}</a></span>
-    <span role="cell" class=${event.rules.length ? '' : 'muted'} title=${event.rules.join(', ')}>${event.rules.length ? event.rules.join(', ') : 'no rule'}</span>
+    <span role="cell" class=${event.rules.length ? '' : 'muted'} title=${event.rules.join(', ')}>${event.rules.length ? event.rules.map(shortName).join(', ') : 'no rule'}</span>
     <span role="cell" class="mono muted">${event.preview}</span>
     <span role="cell"><${StateChip} state=${event.state} /></span>`
 }

@@ -1,6 +1,6 @@
 // The map: what is deployed, from producers over buses and rules to targets, with what flows through it now; or the same as a list.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
-import { count, rate, when } from '../format.js'
+import { count, rate, shortName, when } from '../format.js'
 import { useLive, useLoad, usePref, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { KIND_ICONS, KIND_NAMES, MANY, foundBy, groupsOf, readGraph, visible } from '../map_graph.js'
@@ -57,7 +57,7 @@ function Flow({ edges, end, graph, traffic, choose }) {
     ${edges.map(edge => {
       const other = nodes.get(edge[end])
       const flow = traffic?.edges?.[edge.id]
-      return html`<li key=${edge.id}><button type="button" class="flow-row" onClick=${() => choose(other)}><${Icon} name=${KIND_ICONS[other.kind] ?? 'out'} /><span class="cut grow">${other.name}</span>
+      return html`<li key=${edge.id}><button type="button" class="flow-row" onClick=${() => choose(other)}><${Icon} name=${KIND_ICONS[other.kind] ?? 'out'} /><span class="cut grow" title=${other.name}>${shortName(other.name)}</span>
         <span class="muted">${edge.kind}${edge.state === 'disabled' ? ', disabled' : ''}</span>${flow?.rate > 0 && html`<span class=${flow.errors > 0 ? 'chip bare bad' : 'chip bare good'}>${rate(flow.rate)}</span>`}</button></li>`
     })}</ul></div>`
 }
@@ -67,9 +67,10 @@ function Panel({ node, graph, traffic, choose, close }) {
   const into = graph.edges.filter(edge => edge.to === node.id)
   const out = graph.edges.filter(edge => edge.from === node.id)
   const last = Math.max(0, ...[...into, ...out].map(edge => traffic?.edges?.[edge.id]?.last ?? 0))
-  return html`<${SidePanel} title=${node.name} onClose=${close}>
+  return html`<${SidePanel} title=${shortName(node.name)} onClose=${close}>
     ${node.failing && html`<div class="note bad"><b>Failing.</b> ${node.failing === true ? '' : node.failing}</div>`}
     <${Facts} items=${[
+      ['Name', node.name !== shortName(node.name) && node.name],
       ['Kind', (KIND_NAMES[node.kind] ?? node.kind).replace(/s$/, '').replace('Buse', 'Bus')],
       ['State', node.state && html`<${StateChip} state=${node.state} />`],
       ['Stack', node.stack && html`<a href=${href(pathOf('stacks', node.stack))}>${node.stack}</a>`],
@@ -94,7 +95,7 @@ function List({ graph, found, hidden, traffic, choose }) {
   }
   const targets = id => graph.edges.filter(edge => edge.from === id).length
   const columns = [
-    { key: 'name', title: 'Name', cell: node => html`<span class="row"><${Icon} name=${KIND_ICONS[node.kind] ?? 'out'} /><span class="name">${node.name}</span></span>` },
+    { key: 'name', title: 'Name', cell: node => html`<span class="row"><${Icon} name=${KIND_ICONS[node.kind] ?? 'out'} /><span class="name" title=${node.name}>${shortName(node.name)}</span></span>` },
     { key: 'kind', title: 'Kind', cell: node => node.kind.replace('-', ' ') },
     { key: 'stack', title: 'Stack', wide: true },
     { key: 'state', title: 'State', sort: node => (node.failing ? 'failing' : node.state), cell: node => (node.failing ? html`<${StateChip} state="failed" label="failing" />` : node.state && html`<${StateChip} state=${node.state} />`) },
