@@ -1,0 +1,85 @@
+"""The console's shell: sign-in, navigation, theme, keyboard; the first view is small."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, StorageState, expect
+
+from console_rig import NARROW, Console, Shop, opened
+
+
+def test_who_is_not_signed_in_is_told_the_command(browser: Browser, shop: Shop) -> None:
+    with opened(browser, shop.node.port, None) as console:
+        console.ignore = ["401"]
+        console.page.goto(console.address("/events"))
+        expect(console.page.get_by_text("nightbus console", exact=True)).to_be_visible()
+        assert console.violations() == []
+
+
+def test_letters_lead_to_pages_and_a_question_mark_to_all_of_them(console: Console) -> None:
+    page = console.visit("/events")
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    expect(page.locator("h1")).to_have_text("Overview")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Go to Events")
+    assert console.violations() == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_theme_is_switched_and_remembered(console: Console) -> None:
+    page = console.visit("/")
+    canvas = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(canvas)
+    page.get_by_role("button", name="Theme: as the system").click()
+    page.get_by_role("button", name="Theme: light").click()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    dark = page.evaluate(canvas)
+    assert dark != light
+    page.reload()
+    page.locator("main h1").wait_for()
+    assert page.evaluate(canvas) == dark
+
+
+def test_the_scope_is_part_of_the_address_and_of_each_link(console: Console) -> None:
+    page = console.visit("/events?region=eu-central-1")
+    expect(page.get_by_label("Region", exact=True)).to_have_value("eu-central-1")
+    page.get_by_role("link", name="Overview").click()
+    expect(page).to_have_url(re.compile(r"region=eu-central-1"))
+
+
+def test_the_menu_of_a_narrow_page_opens_leads_and_closes(
+    browser: Browser, shop: Shop, signed_in: StorageState
+) -> None:
+    with opened(browser, shop.node.port, signed_in, NARROW) as console:
+        page = console.visit("/events")
+        expect(page.get_by_role("link", name="Overview")).to_be_hidden()
+        page.get_by_role("button", name="Menu", exact=True).click()
+        page.get_by_role("link", name="Overview").click()
+        expect(page.locator("h1")).to_have_text("Overview")
+        expect(page.get_by_role("navigation", name="Console")).to_be_hidden()
+
+
+def test_an_address_that_leads_nowhere_says_so(console: Console) -> None:
+    page = console.visit("/no/such/page")
+    expect(page.locator("h1")).to_have_text("Not found")
+    page.get_by_role("link", name="To the overview").click()
+    expect(page.locator("h1")).to_have_text("Overview")
+
+
+def test_the_first_view_is_small_and_comes_from_this_node_only(console: Console) -> None:
+    """150 KB over the wire; the time is measured by bench/console.py, on a quiet machine."""
+    sizes: dict[str, int] = {}
+    console.page.on(
+        "requestfinished",
+        lambda request: sizes.__setitem__(
+            request.url, request.sizes()["responseBodySize"] + request.sizes()["responseHeadersSize"]
+        ),
+    )
+    console.visit("/")
+    console.settled()
+    assert len(sizes) > 10
+    assert {url.split("/")[2] for url in sizes} == {f"nightbus.localhost:{console.port}"}
+    assert sum(sizes.values()) < 150_000, sizes
