@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, StorageState
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, StorageState, expect
 
 from nodes import RunningNode, clean_environment
 
@@ -97,7 +97,7 @@ class Console:
 
     def settled(self) -> None:
         """Wait until nothing is loading: no skeleton is drawn."""
-        self.page.wait_for_function("!document.querySelector('.skeleton')")
+        expect(self.page.locator(".skeleton")).to_have_count(0)
 
     def fits(self) -> bool:
         """Whether nothing makes the page itself scroll sideways."""
@@ -144,7 +144,8 @@ def opened(
     page.on("pageerror", lambda error: console.errors.append(str(error)))
     try:
         yield console
-        assert console.unexpected() == []
+        if console.unexpected():
+            raise AssertionError(f"in the browser's console: {console.unexpected()}")
     finally:
         kept = os.environ.get("NIGHTBUS_SCREENSHOTS")
         if kept:

@@ -6,46 +6,22 @@ import { currentScope } from './router.js'
 
 const MOST = 5000      // rows kept in the browser
 const PAGE = 100
-
-/** A live message's event as a row, as `GET /events` has them. `body` is the text that the text filter searches. */
-export function rowOf(message) {
-  const event = message.event ?? message
-  const detail = event.detail === undefined ? message.preview ?? '' : JSON.stringify(event.detail)
-  const rules = message.rules ?? []
-  return {
-    id: event.id, time: message.time ?? Date.parse(event.time), bus: message.bus, source: event.source,
-    detail_type: event['detail-type'] ?? event.detail_type, account: event.account, region: event.region,
-    rules, state: message.state ?? (rules.length ? 'waiting' : 'unmatched'),
-    preview: detail.slice(0, 300), body: message.event ? detail : undefined,
-  }
-}
+const ENOUGH = 30      // rows that fill the view
+const FURTHER = 10     // answers that are asked for by themselves until the view is full
+const FLUSH = 100      // ms between two drawings
 
 /** The state after one more outcome of a delivery; a failure stays. */
 export function stateAfter(state, outcome) {
   if (outcome === 'failed' || state === 'failed') return 'failed'
-  if (outcome === 'delivered') return 'delivered'
-  return 'waiting'
+  return outcome === 'delivered' ? 'delivered' : 'waiting'
 }
 
-/** Whether a live row passes what the node does not filter by. */
-export function passes(row, { bus, text, state }) {
-  if (bus && row.bus !== bus) return false
-  if (state && row.state !== state) return false
-  if (!text) return true
-  const low = text.toLowerCase()
-  return [row.id, row.source, row.detail_type, row.body ?? row.preview, ...row.rules].some(part => part?.toLowerCase().includes(low))
-}
-
-/** Source, detail type and pattern as one pattern, which the node filters the stream by; null if the pattern is not JSON. */
-export function joinedPattern({ source, detail_type: detailType, pattern }) {
-  let joined = {}
-  if (pattern) {
-    try { joined = JSON.parse(pattern) } catch { return null }
-    if (joined === null || typeof joined !== 'object' || Array.isArray(joined)) return null
-  }
-  if (source && !joined.source) joined.source = [source]
-  if (detailType && !joined['detail-type']) joined['detail-type'] = [detailType]
-  return Object.keys(joined).length ? JSON.stringify(joined) : ''
+/** Whether a text is a JSON object, as a pattern must be. */
+export function isObject(text) {
+  try {
+    const value = JSON.parse(text)
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+  } catch { return false }
 }
 
 /** Puts newer rows before older ones; an id stands once. */
@@ -55,78 +31,99 @@ export function joined(newer, older) {
   return fresh.length ? [...fresh, ...older] : older
 }
 
+/** The rows with what became of their deliveries: `outcomes` has lists by event id. */
+export function updated(rows, outcomes) {
+  if (!outcomes.size) return rows
+  let changed = false
+  const next = rows.map(row => {
+    const news = outcomes.get(row.id)
+    if (!news) return row
+    changed = true
+    return { ...row, state: news.reduce(stateAfter, row.state) }
+  })
+  return changed ? next : rows
+}
+
+const NOTHING = { rows: [], next: null, loading: true, error: null, cut: false }
+
 /**
- * `{rows, waiting, error, loading, more(), resume()}`: `waiting` is how many arrived while `paused`. `filters` are the address's.
+ * `{rows, waiting, error, loading, next, more(), patternWrong}`: `waiting` is how many arrived while `paused`. `filters` are the address's: bus,
+ * source, detail_type, text, pattern, state.
  */
 export function useEventStream(filters, paused) {
-  const [state, setState] = useState({ rows: [], next: null, loading: true, error: null, cut: false })
+  const [state, setState] = useState(NOTHING)
   const [waiting, setWaiting] = useState(0)
+  const [turn, setTurn] = useState(0)
   const buffer = useRef({ rows: [], outcomes: new Map(), timer: 0 })
+  const further = useRef(0)
   const pausedNow = useRef(paused)
   pausedNow.current = paused
   const { account, region } = currentScope()
   const key = JSON.stringify([filters, account, region])
-  const pattern = joinedPattern(filters)
+  const patternWrong = Boolean(filters.pattern) && !isObject(filters.pattern)
   const query = useMemo(() => Object.fromEntries(Object.entries(filters).filter(([, value]) => value)), [key])
 
   const load = useCallback(async (params, signal) => {
     try {
       const answer = await get('/events', { ...query, limit: PAGE, ...params }, { signal })
-      setState(old => ({ ...old, rows: joined(old.rows, []).concat(answer.events.filter(row => !old.rows.some(one => one.id === row.id))), next: answer.next, loading: false, error: null, cut: false }))
+      setState(old => ({ rows: joined(old.rows, []).concat(answer.events.filter(row => !old.rows.some(one => one.id === row.id))), next: answer.next, loading: false, error: null, cut: false }))
     } catch (error) {
       if (error.name !== 'AbortError') setState(old => ({ ...old, loading: false, error }))
     }
   }, [query])
 
   useEffect(() => {
-    const abort = new AbortController()
     buffer.current.rows = []
+    further.current = 0
     setWaiting(0)
-    setState({ rows: [], next: null, loading: true, error: null, cut: false })
+    setState(patternWrong ? { ...NOTHING, loading: false } : NOTHING)
+    if (patternWrong) return undefined
+    const abort = new AbortController()
     load({}, abort.signal)
     return () => abort.abort()
-  }, [key])
+  }, [key, turn])
 
   const flush = useCallback(() => {
-    const { rows: arrived, outcomes } = buffer.current
-    buffer.current.timer = 0
-    if (pausedNow.current) return setWaiting(arrived.length)
-    buffer.current.rows = []
-    buffer.current.outcomes = new Map()
+    const held = buffer.current
+    held.timer = 0
+    if (pausedNow.current) return setWaiting(held.rows.length)
+    const { rows: arrived, outcomes } = held
+    held.rows = []
+    held.outcomes = new Map()
     setWaiting(0)
     setState(old => {
-      let rows = joined(arrived, old.rows)
-      if (outcomes.size) rows = rows.map(row => (outcomes.has(row.id) ? { ...row, state: outcomes.get(row.id).reduce(stateAfter, row.state === 'unmatched' ? 'waiting' : row.state) } : row))
-      if (rows.length > MOST) return { ...old, rows: rows.slice(0, MOST), cut: true }
-      return { ...old, rows }
+      const rows = updated(joined(arrived, old.rows), outcomes)
+      return rows.length > MOST ? { ...old, rows: rows.slice(0, MOST), cut: true } : rows === old.rows ? old : { ...old, rows }
     })
   }, [])
 
-  const receive = useCallback((data, topic) => {
+  useLive(patternWrong || state.error ? [] : ['events', 'deliveries'], { bus: filters.bus, source: filters.source, detail_type: filters.detail_type, text: filters.text, pattern: filters.pattern }, (data, topic) => {
     const held = buffer.current
-    const list = Array.isArray(data) ? data : [data]
+    if (topic === 'resync') return setTurn(n => n + 1)
     if (topic === 'events') {
-      held.rows = list.map(rowOf).filter(row => passes(row, { ...filters, state: '' })).reverse().concat(held.rows)
+      held.rows = [...data].reverse().concat(held.rows)
       if (held.rows.length > MOST) held.rows.length = MOST
     } else {
-      for (const one of list) {
-        const outcome = one.delivery?.outcome
-        if (outcome) held.outcomes.set(one.event_id, [...(held.outcomes.get(one.event_id) ?? []), outcome])
-      }
+      for (const one of data) held.outcomes.set(one.event_id, [...(held.outcomes.get(one.event_id) ?? []), one.outcome])
       if (held.outcomes.size > 2 * MOST) held.outcomes.clear()
     }
-    if (!held.timer) held.timer = setTimeout(() => requestAnimationFrame(flush), 100)
-  }, [key])
-  useLive(pattern === null ? [] : ['events', 'deliveries'], { bus: filters.bus, pattern }, receive)
+    if (!held.timer) held.timer = setTimeout(() => requestAnimationFrame(flush), FLUSH)
+  })
   useEffect(() => { if (!paused && !buffer.current.timer) flush() }, [paused])
 
   const more = useCallback(() => {
     setState(old => {
-      if (old.loading || !old.rows.length || (!old.next && !old.cut)) return old
+      if (old.loading || (!old.next && !old.cut)) return old
       load(old.next && !old.cut ? { next: old.next } : { before: old.rows[old.rows.length - 1].time + 1 })
       return { ...old, loading: true }
     })
   }, [load])
+  // A search for what is rare answers with few rows, or none, and where to go on.
+  useEffect(() => {
+    if (state.loading || !state.next || state.error || state.rows.length >= ENOUGH || further.current >= FURTHER) return
+    further.current++
+    more()
+  }, [state.loading, state.next])
   const shown = useMemo(() => (filters.state ? state.rows.filter(row => row.state === filters.state) : state.rows), [state.rows, filters.state])
-  return { rows: shown, waiting, error: state.error, loading: state.loading, next: state.next, more, patternWrong: pattern === null }
+  return { rows: shown, waiting, error: state.error, loading: state.loading, next: state.next, more, patternWrong }
 }

@@ -56,7 +56,7 @@ export function useLoad(path, params = {}, { every = 0 } = {}) {
   }
 }
 
-/** Calls `handler(data, topic)` for live messages while the component is there. No topics: nothing. */
+/** Calls `handler(data, topic)` for live messages while the component is there; `topic` may be `resync` (see live.js). No topics: nothing. */
 export function useLive(topics, params, handler) {
   const latest = useRef(handler)
   latest.current = handler

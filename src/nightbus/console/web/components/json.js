@@ -82,9 +82,9 @@ function marksOf(fields, side, pointers) {
   for (const field of fields ?? []) {
     let pointer = field[side === 'pattern' ? 'pattern_pointer' : 'event_pointer']
     let verdict = field.verdict
-    if (pointer === null || pointer === undefined) {
+    if (pointer === null || pointer === undefined || (pointer === '' && verdict === 'absent')) {
       if (side === 'pattern') continue
-      pointer = parent(field.pattern_pointer ?? '')
+      pointer = field.pattern_pointer ?? ''
       verdict = 'absent'
     }
     let found = pointer
@@ -93,7 +93,7 @@ function marksOf(fields, side, pointers) {
     if (found !== pointer && verdict === 'matched') continue
     const mark = marks.get(found) ?? { verdict: found === pointer ? verdict : null, notes: [] }
     if (found === pointer && mark.verdict !== 'missed') mark.verdict = verdict
-    if (field.why && verdict !== 'matched') mark.notes.push({ verdict, why: field.why })
+    if (field.why && verdict !== 'matched') mark.notes.push({ verdict, why: found === pointer ? field.why : `${field.path}: ${field.why}` })
     marks.set(found, mark)
   }
   return marks

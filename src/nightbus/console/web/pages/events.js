@@ -34,6 +34,10 @@ function NarrowRow({ event }) {
 
 const HEAD = ['Time', 'Source', 'Detail type', 'Rules', 'Detail', 'State'].map(title => html`<span role="columnheader">${title}</span>`)
 
+function SearchOn({ more }) {
+  return html`<${Empty} title="Nothing found yet" action=${html`<${Button} onClick=${more}>Search further back<//>`}>Older events have not been looked at.<//>`
+}
+
 function Nothing({ filtered, clear }) {
   if (filtered) return html`<${Empty} title="No event fits these filters" action=${html`<${Button} onClick=${clear}>Clear the filters<//>`}>
     New events that fit appear here as they arrive.<//>`
@@ -76,7 +80,7 @@ export default function Events() {
       </div>
       ${stream.patternWrong && html`<p class="note bad" role="alert">The pattern is not a JSON object yet.</p>`}
       ${stream.error && html`<${Failure} error=${stream.error} />`}
-      ${stream.rows.length === 0 && !stream.error ? html`<div class="card">${stream.loading ? html`<${Skeleton} rows=${10} />` : html`<${Nothing} filtered=${filtered} clear=${clear} />`}</div>` : null}
+      ${stream.rows.length === 0 && !stream.error ? html`<div class="card">${stream.loading ? html`<${Skeleton} rows=${10} />` : stream.next ? html`<${SearchOn} more=${stream.more} />` : html`<${Nothing} filtered=${filtered} clear=${clear} />`}</div>` : null}
       ${stream.rows.length > 0 && html`<${VirtualList} items=${stream.rows} label="Events" rowHeight=${narrow ? 56 : 34} columns=${narrow ? '1fr' : WIDE}
         head=${narrow ? null : HEAD} row=${event => (narrow ? html`<${NarrowRow} event=${event} />` : html`<${WideRow} event=${event} showBus=${!bus} />`)}
         current=${current} onCurrent=${event => setCurrent(event.id)} onOpen=${event => go(addressOf(event))} onEnd=${stream.more} />`}

@@ -46,7 +46,7 @@ function useLayout(drawn) {
 function useTraffic() {
   const first = useLoad('/traffic', { seconds: 60 }).data
   const [latest, setLatest] = useState(null)
-  useLive(['traffic'], {}, data => setLatest(Array.isArray(data) ? data[data.length - 1] : data))
+  useLive(['traffic'], {}, (data, topic) => topic === 'traffic' && setLatest(Array.isArray(data) ? data[data.length - 1] : data))
   return latest ?? first
 }
 
