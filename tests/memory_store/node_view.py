@@ -282,14 +282,7 @@ class MemoryStore:
         return leased.lease_again(item, token, self._clock.now_ms(), lease_ms)
 
     async def change_lease(
-        self,
-        scope: Scope,
-        queue: str,
-        item: int,
-        ends: int,
-        token: int | None = None,
-        *,
-        renewed: bool = False,
+        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
     ) -> bool:
         await _let_others_go_on()
         name = QueueName(scope, queue)

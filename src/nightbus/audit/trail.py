@@ -131,14 +131,9 @@ class Trail:
         if self.needs.see(role, needs):
             self._begin_writing()
 
-    def hurry(self) -> bool:
-        """Write what waits without the pause before it. Returns whether something waits."""
+    async def written(self) -> None:
         if self._writing is not None:
             self._hurry.set()
-        return self._writing is not None
-
-    async def written(self) -> None:
-        if self._writing is not None and self.hurry():
             await asyncio.wait({self._writing}, timeout=_MOST_SECONDS)
 
     async def close(self) -> None:

@@ -16,7 +16,6 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
 from nightbus.delivery.interface import Batch, CallRules, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
-from nightbus.faults import Faults
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -38,7 +37,6 @@ class Router:
         buses: Buses,
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
-        faults: Faults | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -50,7 +48,6 @@ class Router:
         self._authorizer = authorizer
         self._counters = counters or Counters()
         self._rules = RuleCache(store, self._counters.rules)
-        self._faults = faults
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew.
@@ -83,7 +80,6 @@ class Router:
             self._rules,
             self._authorizer,
             self._counters,
-            self._faults,
         )
         try:
             for batch in batches:

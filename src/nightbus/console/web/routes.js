@@ -26,6 +26,19 @@ export const ROUTES = [
   { path: '/map', nav: 'map', style: 'map', load: () => import('./pages/map.js') },
   { path: '/events', nav: 'events', style: 'events', load: () => import('./pages/events.js') },
   { path: '/events/:id', nav: 'events', style: 'events', load: () => import('./pages/event.js') },
+  { path: '/send', nav: 'send', style: 'pages', load: () => import('./pages/send.js') },
+  { path: '/replay', nav: 'send', style: 'pages', load: () => import('./pages/replay.js') },
+  { path: '/patterns', nav: 'patterns', style: 'pages', load: () => import('./pages/patterns.js') },
+  { path: '/rules', nav: 'rules', style: 'pages', load: () => import('./pages/rules.js') },
+  { path: '/logs', nav: 'logs', style: 'pages', load: () => import('./pages/logs.js') },
+  { path: '/functions', nav: 'functions', style: 'pages', load: () => import('./pages/functions.js') },
+  { path: '/functions/:name', nav: 'functions', style: 'pages', load: () => import('./pages/function.js') },
+  { path: '/queues', nav: 'queues', style: 'pages', load: () => import('./pages/queues.js') },
+  { path: '/queues/:name', nav: 'queues', style: 'pages', load: () => import('./pages/queue.js') },
+  { path: '/stacks', nav: 'stacks', style: 'pages', load: () => import('./pages/stacks.js') },
+  { path: '/stacks/:name', nav: 'stacks', style: 'pages', load: () => import('./pages/stack.js') },
+  { path: '/access', nav: 'access', style: 'pages', load: () => import('./pages/access.js') },
+  { path: '/access/:id', nav: 'access', style: 'pages', load: () => import('./pages/refusal.js') },
 ]
 
 const styles = new Map()
