@@ -1,7 +1,9 @@
-"""Defines the clock: the real one, and a virtual one for tests.
+"""Defines the clock: the real one, and two for tests.
 
 Every component gets a `Clock` and reads the time from no other source. The real clock is UTC plus the monotonic clock.
-The virtual clock stands still until a test advances it, so that a retry schedule of 24 hours runs in milliseconds.
+The virtual clock stands still until a test advances it, so that a retry schedule of 24 hours runs in milliseconds; it
+is for tests of one component. The stepped clock is for a whole node, which real clients and processes talk to: its UTC
+stands still, its monotonic clock goes on.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Awaitable
 from typing import Protocol
@@ -27,6 +30,10 @@ class Clock(Protocol):
         """Return an awaitable that is done when `seconds` of this clock have passed since the call."""
         ...
 
+    def until(self, utc_ms: int) -> float:
+        """Return in how many seconds of `sleep` it is `utc_ms`, at least 0; infinite where UTC stands still."""
+        ...
+
 
 class SystemClock:
     def now_ms(self) -> int:
@@ -37,6 +44,62 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def until(self, utc_ms: int) -> float:
+        return max(0.0, (utc_ms - self.now_ms()) / 1000)
+
+
+class SteppedClock:
+    """UTC that stands still until `jump`, and a monotonic clock that goes on with real time and makes the same jumps.
+
+    So whatever is due at a time (a retry, a schedule, a visibility timeout) happens exactly when a test lets time pass,
+    while what takes time (a long poll, the run of a function, a pause between two attempts of the node's own) ends by
+    itself. A sleeper wakes after real time, or at the jump that passes its time.
+    """
+
+    def __init__(self, start_ms: int) -> None:
+        self._now_ms = start_ms
+        self._ahead = 0.0  # seconds that the jumps have added to the monotonic clock
+        self._sleepers: dict[asyncio.Future[None], float] = {}  # when each wakes, by `monotonic`
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _wake, woken)
+        self._sleepers[woken] = self.monotonic() + seconds
+        try:
+            await woken
+        finally:
+            timer.cancel()
+            del self._sleepers[woken]
+
+    def until(self, utc_ms: int) -> float:
+        return 0.0 if utc_ms <= self._now_ms else math.inf
+
+    def jump(self, to_ms: int) -> None:
+        """Make it `to_ms` UTC; wake the sleepers whose time has come. Raises ValueError for a time that has passed."""
+        if to_ms < self._now_ms:
+            raise ValueError("time does not go back")
+        self._ahead += (to_ms - self._now_ms) / 1000
+        self._now_ms = to_ms
+        now = self.monotonic()
+        for woken, due in list(self._sleepers.items()):
+            if due <= now:
+                _wake(woken)
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 class VirtualClock:
@@ -61,6 +124,9 @@ class VirtualClock:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
         return woken
+
+    def until(self, utc_ms: int) -> float:
+        return max(0.0, (utc_ms - self.now_ms()) / 1000)
 
     def next_wake(self) -> float | None:
         """In how many seconds the next sleeper wakes; None while nobody sleeps."""

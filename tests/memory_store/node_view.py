@@ -282,7 +282,14 @@ class MemoryStore:
         return leased.lease_again(item, token, self._clock.now_ms(), lease_ms)
 
     async def change_lease(
-        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
+        self,
+        scope: Scope,
+        queue: str,
+        item: int,
+        ends: int,
+        token: int | None = None,
+        *,
+        renewed: bool = False,
     ) -> bool:
         await _let_others_go_on()
         name = QueueName(scope, queue)

@@ -131,9 +131,14 @@ class Trail:
         if self.needs.see(role, needs):
             self._begin_writing()
 
-    async def written(self) -> None:
+    def hurry(self) -> bool:
+        """Write what waits without the pause before it. Returns whether something waits."""
         if self._writing is not None:
             self._hurry.set()
+        return self._writing is not None
+
+    async def written(self) -> None:
+        if self._writing is not None and self.hurry():
             await asyncio.wait({self._writing}, timeout=_MOST_SECONDS)
 
     async def close(self) -> None:

@@ -47,6 +47,7 @@ from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.delivery.rule_origin import QUEUE
 from nightbus.delivery.shares import Shares
 from nightbus.delivery.targets import is_elsewhere, kind_of, target_of
+from nightbus.faults import Faults
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue import SEND
@@ -107,6 +108,7 @@ class Dispatcher:
         mailer: Mailer | None = None,
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -120,6 +122,7 @@ class Dispatcher:
         self._mailer = mailer
         self._authorizer = authorizer
         self._counters = counters or Counters()
+        self._faults = faults
         self._rates = Rates()
         self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
         self.add(RuleJobs(store, router.buses))
@@ -172,6 +175,9 @@ class Dispatcher:
         target = target_of(job.target)
         if target is None:
             return Failed("UnsupportedTarget", f"{job.address} is no target of Nightbus.", True)
+        fault = None if self._faults is None else self._faults.of_delivery(job.address)
+        if fault is not None:
+            return Failed(fault.code, fault.message, fault.permanent)
         try:
             context = TargetContext(
                 self._operations,

@@ -48,6 +48,7 @@ from nightbus.delivery.rule_cache import RuleCache
 from nightbus.delivery.rule_origin import QUEUE, encode, outcome_entry, rule_job
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.trace_log import published
+from nightbus.faults import Faults
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queue_writes import QueueAppender
 from nightbus.messaging.queues import Queues
@@ -69,6 +70,7 @@ class EventCommit:
         rules: RuleCache,
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.store = store
         self.queues = queues
@@ -78,6 +80,7 @@ class EventCommit:
         self._buses = buses
         self._authorizer = authorizer
         self._counters = counters
+        self._faults = faults
         self._rules = rules
         self._history = HistoryWriter()
         self._appenders: dict[
@@ -214,12 +217,16 @@ class EventCommit:
         """Inline where the target takes it so: what the target calls the event. Else a delivery is queued: None."""
         stays = target.is_bus and forwarded
         name = None
-        if target.deliver_inline is not None and not stays:
+        if target.deliver_inline is not None and not stays and not self._strikes(target):
             name = await target.deliver_inline(matched, self)
         if name is None:
             job = rule_job(matched, self._request_id, invocation, stays=stays)
             self.writes.changes.append(Enqueue(SYSTEM, QUEUE, encode(job), job.accepted))
         return name
+
+    def _strikes(self, target: RuleTarget) -> bool:
+        """Whether a test's fault is to strike: a delivery is queued then, whose attempts have it."""
+        return self._faults is not None and self._faults.strikes_delivery(target.value["Arn"])
 
     async def _match_long(
         self, bus: BusRules, match: Callable[[bytes], Sequence[str]], text: bytes
@@ -263,7 +270,7 @@ class EventCommit:
             return self._appenders[target]
         except KeyError:
             opened = None
-            if target.open_appender is not None:
+            if target.open_appender is not None and not self._strikes(target):
                 opened = target.open_appender(scope, target.value, target.rule_arn, self._time, self)
             self._appenders[target] = opened
             return opened

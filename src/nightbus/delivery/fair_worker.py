@@ -117,7 +117,7 @@ class FairWorker:
             for task, item in running.items():
                 if not task.done():
                     try:
-                        await self._offer(name_of(item), item.token, ends)
+                        await self._store.change_lease(*item.queue, item.id, ends, item.token, renewed=True)
                     except Exception:  # the store's: the lease stands until the next renewals
                         log.exception(
                             "the lease of item %d of %s is not renewed now", *reversed(name_of(item))

@@ -16,6 +16,7 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
 from nightbus.delivery.interface import Batch, CallRules, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
+from nightbus.faults import Faults
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -37,6 +38,7 @@ class Router:
         buses: Buses,
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -48,6 +50,7 @@ class Router:
         self._authorizer = authorizer
         self._counters = counters or Counters()
         self._rules = RuleCache(store, self._counters.rules)
+        self._faults = faults
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew.
@@ -80,6 +83,7 @@ class Router:
             self._rules,
             self._authorizer,
             self._counters,
+            self._faults,
         )
         try:
             for batch in batches:

@@ -320,6 +320,16 @@ class Runner:
         """Let go of the environments of the function, or of one version."""
         self._pool.retire(scope, name, version)
 
+    @property
+    def finishing(self) -> int:
+        """How many invocations have their answer while extensions still work on them."""
+        return sum(map(len, self._finishing.values()))
+
+    def end(self, scope: Scope, name: str) -> None:
+        """End all environments of the function, also those that run an invocation."""
+        self._pool.retire(scope, name)
+        self._pool.kill_busy(scope, name)
+
     async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
         self._pool.begin_sweeping()
         self._pool.provisioned.set_targets(wanted)

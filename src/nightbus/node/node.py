@@ -15,12 +15,12 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from nightbus.audit.trail import Trail
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
-from nightbus.clock import SystemClock
+from nightbus.clock import Clock, SystemClock
 from nightbus.counters import Counters
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
@@ -69,6 +69,9 @@ from nightbus.store.known_records import KnownRecords
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import SIGNING, Vault
 
+if TYPE_CHECKING:
+    from nightbus.node.virtual_time.control import VirtualTime
+
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
 _AGAIN_SECONDS = 5.0
@@ -99,6 +102,7 @@ class Node:
     `authorization`: `enforce` the policies of callers, or `audit`: write down what they would refuse.
     `dev_credentials`: take access keys that the node did not issue for administrators' keys; by default False.
     `functions_endpoint`: the URL by which functions reach the node; by default the same as for clients.
+    `virtual`: a test's control over the node's time; by default none, and the time is real.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class Node:
         authorization: str = ENFORCE,
         dev_credentials: bool = False,
         functions_endpoint: str | None = None,
+        virtual: VirtualTime | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._functions_endpoint = functions_endpoint or endpoint
@@ -138,7 +143,8 @@ class Node:
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
-        self.clock = SystemClock()
+        self.virtual = virtual
+        self.clock: Clock = SystemClock() if virtual is None else virtual.clock
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,7 +153,7 @@ class Node:
 
     async def start(self) -> None:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse, VaultClosed."""
-        durable = self._temporary is None
+        durable = self._temporary is None and self.virtual is None
         store = SqliteStore.open(self.folder, self.clock, durable=durable, counts=self.counters.commits)
         store.announce(urlsplit(self.endpoint).port or 0)
         self.operator_key, self.metrics_key = write_operator_key(self.folder), metrics_key(self.folder)
@@ -155,7 +161,9 @@ class Node:
         CountedFunctions(store, self.counters)
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         secret = vault.keyed(SIGNING)
-        credentials = CredentialIssuer(secret, self.clock)
+        real_clock = SystemClock()  # of signatures and credentials, which clients and functions date
+        credentials = CredentialIssuer(secret, real_clock)
+        faults = None if self.virtual is None else self.virtual.faults
         self.access_keys = AccessKeys(store)
         self.administrator_keys = AdministratorKeys(store, vault, self.clock, self.folder)
         if self._temporary is None or not self.dev_credentials:
@@ -191,7 +199,16 @@ class Node:
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
         router = Router(
-            store, self.clock, queues, topics, rule_invocations, backlog, buses, authorizer, self.counters
+            store,
+            self.clock,
+            queues,
+            topics,
+            rule_invocations,
+            backlog,
+            buses,
+            authorizer,
+            self.counters,
+            faults,
         )
         self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
@@ -211,6 +228,7 @@ class Node:
             mailer=self._mailer,
             authorizer=authorizer,
             counters=self.counters,
+            faults=faults,
         )
         self.platform = Platform(
             store=store,
@@ -240,15 +258,18 @@ class Node:
             authorizer=authorizer,
             last_uses=last_uses,
             counters=self.counters,
+            faults=faults,
         )
+        if self.virtual is not None:
+            self.virtual.attach(store, self.platform, self.functions, self.trail)
         operations.attach(self.platform)
         resources.attach(self.platform)
-        signers = Signers(self.access_keys, credentials, vault, self.clock)
+        signers = Signers(self.access_keys, credentials, vault, real_clock)
         self.gateway = Gateway(
             operations,
             signers,
             self.access_keys.sessions,
-            self.clock,
+            real_clock,
             accepts_unknown_keys=self.dev_credentials,
             counters=self.counters,
         )

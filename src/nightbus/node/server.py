@@ -14,7 +14,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
@@ -25,6 +25,9 @@ from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
+
+if TYPE_CHECKING:
+    from nightbus.node.virtual_time.control import VirtualTime
 
 _GRACE_SECONDS = 5
 _BACKLOG = 1024
@@ -114,6 +117,9 @@ async def serve(
     Raises FolderInUse, SettingsError.
     """
     sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
+    virtual = None
+    if settings.virtual_time_from is not None:
+        virtual = _virtual_time(settings.virtual_time_from)
     node = Node(
         None if settings.memory else settings.data,
         settings.endpoint,
@@ -131,6 +137,7 @@ async def serve(
         authorization=settings.authorization,
         dev_credentials=settings.dev_credentials,
         functions_endpoint=settings.plain_endpoint,
+        virtual=virtual,
     )
     await node.start()
     node.owners = (*node.owners, *mounts)
@@ -173,6 +180,15 @@ async def serve(
         await node.stop()
 
 
+def _virtual_time(start_ms: int) -> VirtualTime:
+    from nightbus.node.virtual_time.control import VirtualTime
+    from nightbus.node.virtual_time.resting_loop import RestingLoop
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RestingLoop)
+    return VirtualTime(loop, start_ms)
+
+
 async def _tls_context(settings: Settings, node: Node) -> ssl.SSLContext:
     """Return the context of the node's certificate, which is made if need be. Stops the node if that fails."""
     from nightbus.node.tls_certificate import certificate_of
@@ -198,11 +214,15 @@ def run(
     settings: Settings, listener: socket.socket, ready: Callable[[Node], None], mounts: Sequence[Mount] = ()
 ) -> None:
     """`serve` on the fastest event loop that there is."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
         runner.run(serve(settings, listener, ready, mounts))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]:
+    if settings.virtual_time_from is not None:
+        from nightbus.node.virtual_time.resting_loop import RestingLoop
+
+        return RestingLoop
     try:
         import uvloop
     except ImportError:

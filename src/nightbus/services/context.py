@@ -14,6 +14,7 @@ from nightbus.counters import Counters
 from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.retention import Retention
+from nightbus.faults import Faults
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
@@ -76,6 +77,7 @@ class Platform:
     authorizer: Authorizer | None = None  # None where everybody may do everything
     last_uses: LastUses | None = None
     counters: Counters = field(default_factory=Counters)
+    faults: Faults | None = None  # None but on a node for tests
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from nightbus.store.interface import (
 
 log = logging.getLogger("nightbus.store")
 KIND = "node/duty"
+QUEUES_BEGIN = "duty/"  # the names of the duties' queues
 LEASE_SECONDS = 60.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
 _RENEWAL_SECONDS = LEASE_SECONDS / 3
@@ -90,7 +91,7 @@ async def _forget(store: Store, record: Record, item: Item) -> None:
 
 
 def _queue(name: str) -> str:
-    return f"duty/{name}"
+    return f"{QUEUES_BEGIN}{name}"
 
 
 async def work_while_leased(
@@ -120,7 +121,8 @@ async def _renew(store: Store, clock: Clock, item: Item) -> None:
     while True:
         await clock.sleep(_RENEWAL_SECONDS)
         try:
-            if not await store.change_lease(*item.queue, item.id, clock.now_ms() + LEASE_MS, item.token):
+            ends = clock.now_ms() + LEASE_MS
+            if not await store.change_lease(*item.queue, item.id, ends, item.token, renewed=True):
                 return
         except Exception:  # the store's, for a moment: the lease stands until the next renewals
             log.exception("the lease of item %d of %s is not renewed now", item.id, item.queue.queue)

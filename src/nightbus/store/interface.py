@@ -232,10 +232,18 @@ class Store(Protocol):
         ...
 
     async def change_lease(
-        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
+        self,
+        scope: Scope,
+        queue: str,
+        item: int,
+        ends: int,
+        token: int | None = None,
+        *,
+        renewed: bool = False,
     ) -> bool:
         """Let a lease that stands end at `ends` (UTC ms). False, and no change, when nobody has the item, or somebody
-        by another lease than that of `token`."""
+        by another lease than that of `token`. `renewed`: its holder works on; by default the holder puts the item off
+        until `ends`."""
         ...
 
     async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:

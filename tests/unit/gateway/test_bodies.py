@@ -37,7 +37,7 @@ def read(room: Room, messages: list[Mapping[str, Any]]) -> bytes:
 
 
 def test_a_body_takes_room_while_it_comes() -> None:
-    room = Room(5)
+    room = Room(10)
     assert read(room, MESSAGES) == b"1234567890"
     assert room.taken == 0
     with pytest.raises(ClientGone):
@@ -46,8 +46,23 @@ def test_a_body_takes_room_while_it_comes() -> None:
 
 
 def test_without_room_it_is_refused_and_may_be_sent_again() -> None:
-    room = Room(4)
+    room = Room(9)
     with pytest.raises(Unroutable) as refused:
         read(room, MESSAGES)
     error: AwsError = refused.value.error
     assert (error.code, error.status, room.taken) == ("ServiceUnavailable", 503, 0)
+
+
+def test_a_key_leaves_room_for_others() -> None:
+    room = Room(12)
+    assert room.take("hog", 6)
+    assert not room.take("hog", 1)
+    assert room.take("other", 3)
+    assert not room.take("other", 1)
+    assert room.take("", 1)
+    room.give_back("hog", 6)
+    assert room.take("other", 1)
+    room.give_back("other", 4)
+    room.give_back("", 1)
+    assert room.taken == 0
+    assert room.take("hog", 6)

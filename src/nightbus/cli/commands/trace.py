@@ -93,7 +93,7 @@ def _print(trace: dict[str, Any]) -> None:
         console.width = _WIDE
     for cause in reversed(trace["caused_by"]):
         console.print(_cause_text(cause))
-    console.print(_event_tree(trace))
+    console.print(event_tree(trace))
 
 
 def _cause_text(cause: dict[str, Any]) -> Text:
@@ -119,7 +119,7 @@ def _cause_text(cause: dict[str, Any]) -> Text:
     return Text(f"caused by {publisher}{run}, called{carried_by} by {rule_text}", style="dim")
 
 
-def _event_tree(node: dict[str, Any]) -> Tree:
+def event_tree(node: dict[str, Any]) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
@@ -160,7 +160,7 @@ def _add_target(branch: Tree, target: dict[str, Any]) -> None:
         for invocation in attempt.get("invocations", ()):
             _add_invocation(attempt_node, invocation)
         for child in attempt.get("events", ()):
-            attempt_node.add(_event_tree(child))
+            attempt_node.add(event_tree(child))
 
 
 def _add_invocation(branch: Tree, invocation: dict[str, Any]) -> None:
@@ -193,7 +193,7 @@ def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
             what = f"{_clock(refusal['time'])}  refused {refusal['action']} on {refusal['resource']}"
             run_node.add(Text(f"{what}: nightbus why-denied {refusal['request_id']}", style="red"))
         for child in run.get("events", ()):
-            run_node.add(_event_tree(child))
+            run_node.add(event_tree(child))
         for message in run.get("sent", ()):
             _add_message(run_node, message)
         if "cut" in run:

@@ -1,10 +1,15 @@
-"""Makes what the groups of the API share: the graphs of what is deployed, which each node keeps once."""
+"""Makes what several groups of the API share, which each node keeps once: graphs, and readers of traffic."""
 
 from __future__ import annotations
 
 from nightbus.console.topology.reading import Graphs
+from nightbus.console.traffic.readers import TrafficReaders
 from nightbus.node.node import Node
 
 
 def graphs_of(node: Node) -> Graphs:
     return Graphs(node.store)
+
+
+def traffic_of(node: Node) -> TrafficReaders:
+    return TrafficReaders(node.store, node.clock)

@@ -11,6 +11,7 @@ from nightbus.console.api.graphs import graphs_of
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Page
+from nightbus.console.failures import dead_letters_text
 from nightbus.console.topology.graph import DEAD_LETTERS, ON_FAILURE, Graph
 from nightbus.messaging.message import decode
 from nightbus.messaging.queue import KIND, Queue, url_path
@@ -157,10 +158,6 @@ async def _info(request: ApiRequest, graph: Graph, record: Record) -> QueueInfo:
         created=record.value["created"] * 1000,
         failing=dead_letters_text(sum(counts)) if sources else "",
     )
-
-
-def dead_letters_text(count: int) -> str:
-    return f"{count} dead letter{'' if count == 1 else 's'}" if count else ""
 
 
 def _move_task(task: dict[str, object]) -> MoveTask:

@@ -78,6 +78,11 @@ class RunningInvocations:
         """How many invocations of the function are under way."""
         return self._running[scope, name]
 
+    @property
+    def count(self) -> int:
+        """Of all accounts."""
+        return self._running.total()
+
     def detached(self, invocation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that goes on where its client does not wait any more."""
         task = asyncio.create_task(invocation)

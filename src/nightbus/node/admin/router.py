@@ -26,6 +26,7 @@ from nightbus.node.admin import (
     service_events,
     status,
     streaming,
+    testing,
 )
 from nightbus.node.admin.operator import is_operator, require_operator
 from nightbus.node.admin.request import PREFIX, AdminRequest, send_error, send_json
@@ -54,6 +55,12 @@ ROUTES = {
     "why-denied": AdminRoute(write=access.why_denied),
     "policy/suggest": AdminRoute(write=policy_suggestions.suggest_policy),
     "credentials": AdminRoute(write=credentials.administrator_key),
+    "testing/settle": AdminRoute(write=testing.settle),
+    "testing/advance": AdminRoute(write=testing.advance),
+    "testing/events": AdminRoute(write=testing.events),
+    "testing/fault": AdminRoute(write=testing.fault),
+    "testing/heal": AdminRoute(write=testing.heal),
+    "testing/forget": AdminRoute(write=testing.forget),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 

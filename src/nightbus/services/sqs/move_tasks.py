@@ -175,17 +175,36 @@ def _task_reply(record: Record) -> dict[str, Any]:
 async def run_move_tasks(platform: Platform) -> None:
     """Move the messages of all running tasks, as a duty.
 
-    Each round makes one step of every task that is due. A task with a rate is due again when the rate allows more.
+    Each round makes one step of every task that is due. A task with a rate is due again when the rate allows more; one
+    that starts or is cancelled is looked at at once.
     """
     due_at: dict[str, float] = {}
-    while True:
-        pause_seconds = _LOOK_AGAIN_SECONDS
-        for scope in await platform.store.scopes(TASK):
-            for record in await platform.store.list(scope, TASK):
-                with one_of_many("the move task", record.key):
-                    seconds = await _advance(platform, scope, record, due_at)
-                    pause_seconds = min(pause_seconds, seconds)
-        await (asyncio.sleep(0) if pause_seconds <= 0 else platform.clock.sleep(pause_seconds))
+    changed = asyncio.Event()
+    unwatch = platform.store.watch(lambda _: changed.set(), [TASK])
+    try:
+        while True:
+            changed.clear()
+            pause_seconds = _LOOK_AGAIN_SECONDS
+            for scope in await platform.store.scopes(TASK):
+                for record in await platform.store.list(scope, TASK):
+                    with one_of_many("the move task", record.key):
+                        seconds = await _advance(platform, scope, record, due_at)
+                        pause_seconds = min(pause_seconds, seconds)
+            if pause_seconds <= 0:
+                await asyncio.sleep(0)
+            else:
+                await _pause(platform, changed, pause_seconds)
+    finally:
+        unwatch()
+
+
+async def _pause(platform: Platform, changed: asyncio.Event, seconds: float) -> None:
+    waiting = [asyncio.ensure_future(changed.wait()), asyncio.ensure_future(platform.clock.sleep(seconds))]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 async def _advance(platform: Platform, scope: Scope, record: Record, due_at: dict[str, float]) -> float:

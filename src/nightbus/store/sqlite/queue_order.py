@@ -29,6 +29,7 @@ class Held(NamedTuple):
     ends: int  # UTC ms at which the lease does
     due: int
     group: str
+    put_off: bool = False  # the holder does not work on the item, which waits for the end of the lease
 
 
 class Rows(Protocol):
@@ -85,13 +86,23 @@ class Leases:
         self._taken.pop(item, None)
         return self.held.pop(item, None)
 
-    def change(self, item: int, ends: int, token: int | None) -> bool:
+    def change(self, item: int, ends: int, token: int | None, *, renewed: bool = False) -> bool:
         """Whether somebody has the item, by the lease of `token` where one is given; until `ends` then."""
         held = self.held.get(item)
         if held is None or (token is not None and token != self.newest_token(item)):
             return False
-        self.hold(item, held._replace(ends=ends))
+        self.hold(item, held._replace(ends=ends, put_off=not renewed))
         return True
+
+    def worked_on(self, now: int) -> int:
+        """How many items somebody has and has not put off."""
+        return sum(held.ends > now and not held.put_off for held in self.held.values())
+
+    def extend(self, by_ms: int) -> None:
+        """The leases of items that are worked on end so much later."""
+        for item, held in list(self.held.items()):
+            if not held.put_off:
+                self.hold(item, held._replace(ends=held.ends + by_ms))
 
     def newest(self, item: int) -> Lease | None:
         """The newest lease of the item, whether it has ended or not; None for none."""

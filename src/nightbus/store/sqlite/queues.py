@@ -135,10 +135,10 @@ class QueueLeases:
         self._connection = connection
         self._untaken: dict[QueueName, _Untaken] = {}
         self._ahead: dict[QueueName, list[tuple[int, int, str]]] = {}  # of queues whose order is being read
-        self._orders: dict[QueueName, Order] = {}
+        self.orders: dict[QueueName, Order] = {}
         self._fresh: dict[QueueName, FreshRows] = {}  # of those that are ordered by due time
         self._first_token = secrets.randbits(40) << 20
-        self._waiting: dict[QueueName, _Waiting] = {}
+        self.waited_for: dict[QueueName, _Waiting] = {}
         self.has_woken = False  # whether the last `settle` did
 
     def take(
@@ -166,22 +166,22 @@ class QueueLeases:
 
     def _order(self, name: QueueName, by_group: bool) -> Order | None:
         """None where the queue has no row yet."""
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         if order is None:
             number = look_up(self._connection, name[0], "queue", name[1])
             if number is None:
                 return None
             rows = QueueRows(self._connection, number)
             if by_group:
-                order = self._orders[name] = ByGroup(rows, self._leases_of(name))
+                order = self.orders[name] = ByGroup(rows, self._leases_of(name))
             else:
                 fresh = self._fresh[name] = FreshRows(rows)
-                order = self._orders[name] = ByDue(fresh, self._leases_of(name))
+                order = self.orders[name] = ByDue(fresh, self._leases_of(name))
         return order
 
     def seen(self, name: QueueName, rows: Sequence[QueuedItem], now: int) -> list[QueuedItem]:
         """The rows with what is known of their leases."""
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         if order is None:
             return list(rows)
         items = []
@@ -194,7 +194,7 @@ class QueueLeases:
 
     def is_ordered(self, name: QueueName) -> bool:
         """Whether the order of its items is known, so that a lease is quick."""
-        return name in self._orders
+        return name in self.orders
 
     def read_ahead(self, name: QueueName) -> list[tuple[int, int, str]]:
         """The list that collects what is enqueued from now on, until `order_by_group`."""
@@ -214,9 +214,9 @@ class QueueLeases:
     def order_by_group(self, name: QueueName, order: ByGroup | None) -> None:
         """`order` was read since `read_ahead`; None where it could not be."""
         ahead = self._ahead.pop(name, [])
-        if order is None or name in self._orders:
+        if order is None or name in self.orders:
             return
-        self._orders[name] = order
+        self.orders[name] = order
         for item, due, group in ahead:
             order.added(item, due, group)
 
@@ -234,7 +234,7 @@ class QueueLeases:
         for change in changes:
             if (type(change) is Acknowledge or type(change) is GiveBack) and change.token is not None:
                 name = QueueName(change.scope, change.queue)
-                order = self._orders.get(name)
+                order = self.orders.get(name)
                 if order is None or order.leases.newest_token(change.item) != change.token:
                     raise StaleLease(name, change.item)
 
@@ -243,45 +243,47 @@ class QueueLeases:
     ) -> Item | None:
         """A group that the item locks stays locked. While the lease of `token` stands, nobody has changed the row: so
         `data` is what a statement would read, which gives up Python's lock to the writer's thread."""
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         held = None if order is None else order.leases.held.get(item)
         if order is None or held is None or held.ends <= now or order.leases.newest_token(item) != token:
             return None
         row = order.rows.find(item) if data is None else Row(item, held.due, data)
         return None if row is None else order.leases.take(row, held.group, now, lease_ms)
 
-    def change_lease(self, name: QueueName, item: int, ends: int, token: int | None) -> bool:
-        order = self._orders.get(name)
-        changed = order is not None and order.leases.change(item, ends, token)
+    def change_lease(
+        self, name: QueueName, item: int, ends: int, token: int | None, *, renewed: bool = False
+    ) -> bool:
+        order = self.orders.get(name)
+        changed = order is not None and order.leases.change(item, ends, token, renewed=renewed)
         if changed:
             self._wake(name)  # who waits learns when it may be offered
         return changed
 
     def newest_lease(self, name: QueueName, item: int) -> Lease | None:
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         return order.leases.newest(item) if order is not None else None
 
     def leased(self, name: QueueName, now: int) -> int:
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         return sum(held.ends > now for held in order.leases.held.values()) if order is not None else 0
 
     def wait(self, name: QueueName) -> asyncio.Future[None]:
         """Done when something was put into the queue, given back to it, or changed its lease."""
-        waiting = self._waiting.setdefault(name, _Waiting())
+        waiting = self.waited_for.setdefault(name, _Waiting())
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.futures.add(woken)
         woken.add_done_callback(lambda done: self._waits_no_longer(name, done))
         return woken
 
     def _waits_no_longer(self, name: QueueName, done: asyncio.Future[None]) -> None:
-        waiting = self._waiting.get(name)
+        waiting = self.waited_for.get(name)
         if waiting is not None:
             waiting.futures.discard(done)
             if not waiting.futures:
-                del self._waiting[name]
+                del self.waited_for[name]
 
     def wake_all(self) -> None:
-        for name in list(self._waiting):
+        for name in list(self.waited_for):
             self._wake(name)
 
     def settle(self, changes: Sequence[Change], first_item: int) -> list[Change]:
@@ -316,12 +318,12 @@ class QueueLeases:
         untaken = self._untaken.get(name)
         if untaken is not None:
             untaken.enqueued(item)
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         if order is not None:
             order.added(item, change.due, change.group)
         elif name in self._ahead:
             self._ahead[name].append((item, change.due, change.group))
-        waiting, fresh = self._waiting.get(name), self._fresh.get(name)
+        waiting, fresh = self.waited_for.get(name), self._fresh.get(name)
         if fresh is not None:
             fresh.added(item, change.due, change.data, waited_for=waiting is not None)
         if waiting is not None:
@@ -334,20 +336,20 @@ class QueueLeases:
         if untaken is not None:
             for item in range(first, first + len(change.data)):
                 untaken.enqueued(item)
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         if order is not None:
             for item in range(first, first + len(change.data)):
                 order.added(item, change.due, "")
         fresh = self._fresh.get(name)
         if fresh is not None:
-            waited_for = name in self._waiting
+            waited_for = name in self.waited_for
             for item, data in enumerate(change.data, first):
                 fresh.added(item, change.due, data, waited_for=waited_for)
         self._wake(name)
 
     def _done(self, change: Acknowledge) -> None:
         name = QueueName(change.scope, change.queue)
-        order = self._orders.get(name)
+        order = self.orders.get(name)
         if order is not None:
             order.done(change.item)
             fresh = self._fresh.get(name)
@@ -358,8 +360,8 @@ class QueueLeases:
 
     def _given_back(self, change: GiveBack) -> None:
         name = QueueName(change.scope, change.queue)
-        if name in self._orders:
-            self._orders[name].given_back(change.item, change.due)
+        if name in self.orders:
+            self.orders[name].given_back(change.item, change.due)
             fresh = self._fresh.get(name)
             if fresh is not None:
                 fresh.given_back(change.item, change.due)
@@ -372,24 +374,24 @@ class QueueLeases:
         if fresh is not None:
             fresh.forget()
         if change.before is None:
-            self._orders.pop(name, None)
+            self.orders.pop(name, None)
             self._fresh.pop(name, None)
             self._wake(name)
-        elif name in self._orders:
-            self._orders[name].trimmed(change.before)
+        elif name in self.orders:
+            self.orders[name].trimmed(change.before)
             self._wake(name)  # the next of a group may be free now
 
     def in_memory(self) -> dict[str, int]:
         return {
-            "queues offered from": len(self._orders),
+            "queues offered from": len(self.orders),
             "items kept for who waits": sum(map(len, self._fresh.values())),
-            "queues waited for": len(self._waiting),
-            "items leased": sum(len(order.leases.held) for order in self._orders.values()),
-            "items counted": sum(order.leases.counted for order in self._orders.values()),
+            "queues waited for": len(self.waited_for),
+            "items leased": sum(len(order.leases.held) for order in self.orders.values()),
+            "items counted": sum(order.leases.counted for order in self.orders.values()),
         }
 
     def _wake(self, name: QueueName) -> None:
-        waiting = self._waiting.get(name)
+        waiting = self.waited_for.get(name)
         if waiting is not None:
             self.has_woken = True
             waiting.wake()

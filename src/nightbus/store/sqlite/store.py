@@ -20,9 +20,11 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.counters import CommitCounts
+from nightbus.store.duties import QUEUES_BEGIN as DUTY
 from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
+    SYSTEM,
     Blob,
     Change,
     Counts,
@@ -37,9 +39,11 @@ from nightbus.store.interface import (
     ReleaseBlob,
 )
 from nightbus.store.sqlite import reads
+from nightbus.store.sqlite.account_contents import contents_of_account
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
 from nightbus.store.sqlite.names import Names
+from nightbus.store.sqlite.queue_times import extend_leases, next_time, worked_on
 from nightbus.store.sqlite.queues import QueueLeases
 from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.sqlite.writer import StoreClosed, Writer
@@ -174,7 +178,7 @@ class SqliteStore:
             if rest <= 0:
                 break
             if next_time is not None:
-                rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
+                rest = min(rest, max(0.001, self._clock.until(next_time)))
             woken = self._queues.wait(name)  # nothing was awaited since the queue was looked at
             try:
                 await self._woken_within(woken, rest)
@@ -238,9 +242,16 @@ class SqliteStore:
         return self._queues.lease_again(name, item, token, self._clock.now_ms(), lease_ms, data)
 
     async def change_lease(
-        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
+        self,
+        scope: Scope,
+        queue: str,
+        item: int,
+        ends: int,
+        token: int | None = None,
+        *,
+        renewed: bool = False,
     ) -> bool:
-        return self._queues.change_lease(QueueName(scope, queue), item, ends, token)
+        return self._queues.change_lease(QueueName(scope, queue), item, ends, token, renewed=renewed)
 
     async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:
         return self._queues.newest_lease(QueueName(scope, queue), item)
@@ -264,6 +275,31 @@ class SqliteStore:
             await woken
         finally:
             sleeping.cancel()
+
+    def under_way(self) -> dict[str, int]:
+        """How many commits wait for the disk, and of each of the node's own queues how many items are worked on.
+        Without the duties, which last as long as the node runs."""
+        counts = {"commits": self._writer.under_way}
+        for name, count in worked_on(self._queues.orders, self._clock.now_ms()).items():
+            if name.scope == SYSTEM and not name.queue.startswith(DUTY):
+                counts[name.queue] = count
+        return {name: count for name, count in counts.items() if count}
+
+    def next_time(self) -> int | None:
+        """When (UTC ms), in the future, an item is due in a queue that somebody waits for."""
+        return next_time(self._queues.orders, self._queues.waited_for, self._clock.now_ms())
+
+    def jumped(self, by_ms: int) -> None:
+        """To be called when the clock went forward by `by_ms` at once, as only a test's does."""
+        extend_leases(self._queues.orders, SYSTEM, by_ms)
+        self._queues.wake_all()
+
+    async def forget_account(self, account: str) -> None:
+        """Delete everything that is kept of an account, and the node's work for it, in one commit.
+
+        The work is found by the account's id in it, which is a random one; so this is for tests.
+        """
+        await self.commit(*await self._in_long_reader(contents_of_account, account))
 
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         return await self._blobs.put(data)

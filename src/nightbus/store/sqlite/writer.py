@@ -107,6 +107,7 @@ class Writer:
         self._now_ms = now_ms
         self._counts = counts
         self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
+        self.under_way = 0  # batches whose callers wait
         self._in_trouble = False
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
@@ -137,6 +138,7 @@ class Writer:
                 if timer is not None:
                     timer.cancel()
                 loop.call_soon(self._hand_over, loop)
+            self.under_way += 1
         await batch.done  # whoever waits may be cancelled; the batch is written all the same
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -295,6 +297,7 @@ class Writer:
         one turn of the loop before the callers: a function gets its event before the client is answered, which takes
         longer."""
         woken = False
+        self.under_way -= len(results)
         for batch, failure in results:
             if failure is None:
                 try:

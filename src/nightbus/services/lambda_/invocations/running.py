@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nightbus.aws.trace_header import for_invocation
+from nightbus.faults import THROTTLE, TIME_OUT, Fault
 from nightbus.functions.interface import ON_DEMAND, SNAP_START, FunctionSpec, InvokeResult
+from nightbus.functions.logs.reports import failure_payload
 from nightbus.functions.pool.concurrency import NoRoom
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Platform
@@ -109,6 +111,9 @@ async def run(
     function's variables cannot be used.
     """
     ref, config = runnable.ref, runnable.version["config"]
+    fault = None if platform.faults is None else platform.faults.of_run(ref.arn)
+    if fault is not None:
+        return _struck(fault, request_id, config["Timeout"])
     if "Lineage=" in trace and is_recursive(ref, runnable.function, trace):
         log.warning("stopped a recursive loop of %s", ref.arn)
         raise recursive_invocation(ref)
@@ -142,6 +147,17 @@ async def run(
         return result
     finally:
         platform.running.end(ref.scope, ref.name, unreserved=unreserved)
+
+
+def _struck(fault: Fault, request_id: str, timeout: int) -> InvokeResult:
+    """What an invocation ends with that a test lets fail, without a run. Raises AwsError for one that is throttled."""
+    if fault.kind == THROTTLE:
+        raise throttled(fault.code)
+    code, message = fault.code, fault.message
+    if fault.kind == TIME_OUT:
+        code = "Sandbox.Timedout"
+        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+    return InvokeResult(failure_payload(code, message), "Unhandled", b"", 0.0, "")
 
 
 async def spec_of(platform: Platform, ref: FunctionRef, version: Version) -> FunctionSpec:

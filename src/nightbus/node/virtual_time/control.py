@@ -1,0 +1,89 @@
+"""Controls a node's time for a test: waits until the node rests, lets time pass, and forgets an account.
+
+Time passes in steps. Each goes to the next time at which something is due, and ends when the node rests again, so that
+what is due happens in order and sees the time at which it was due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from nightbus.audit.trail import Trail
+from nightbus.aws.calls import Scope
+from nightbus.clock import SteppedClock
+from nightbus.faults import Faults
+from nightbus.functions.runner import Runner
+from nightbus.node.virtual_time.resting import Resting
+from nightbus.node.virtual_time.resting_loop import RestingLoop
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.records import FUNCTION
+from nightbus.store.sqlite.store import SqliteStore
+
+
+class StillBusy(Exception):
+    """The node did not come to rest in time. `left` is what it was at, by name."""
+
+    def __init__(self, left: dict[str, int]) -> None:
+        super().__init__(", ".join(f"{count} × {name}" for name, count in sorted(left.items())))
+        self.left = left
+
+
+class VirtualTime:
+    """`start_ms`: UTC at which the clock stands at first; by default the real time."""
+
+    def __init__(self, loop: RestingLoop, start_ms: int | None = None) -> None:
+        self.clock = SteppedClock(time.time_ns() // 1_000_000 if start_ms is None else start_ms)
+        self.faults = Faults()
+        self._loop = loop
+        self._one_at_a_time = asyncio.Lock()
+
+    def attach(self, store: SqliteStore, platform: Platform, functions: Runner, trail: Trail) -> None:
+        """Once the node has its parts."""
+        self._store = store
+        self._platform = platform
+        self._functions = functions
+        self._trail = trail
+        self._resting = Resting(self._loop, self)
+
+    def under_way(self) -> dict[str, int]:
+        counts = self._store.under_way()
+        running = self._platform.running.count + self._functions.finishing
+        return counts | ({"running functions": running} if running else {})
+
+    def hurry(self) -> bool:
+        return self._trail.hurry()
+
+    async def settle(self, seconds: float) -> None:
+        """Return when the node rests. Raises StillBusy after `seconds`."""
+        left = await self._resting.wait(seconds)
+        if left:
+            raise StillBusy(left)
+
+    async def advance(self, by_ms: int, seconds: float) -> None:
+        """Let `by_ms` pass. Raises StillBusy where a step takes longer than `seconds` of real time: it is as late
+        then as that step was to make it."""
+        async with self._one_at_a_time:
+            end = self.clock.now_ms() + by_ms
+            await self.settle(seconds)
+            while self.clock.now_ms() < end:
+                due = self._store.next_time()
+                self._jump(end if due is None else min(due, end))
+                await self.settle(seconds)
+
+    def _jump(self, to_ms: int) -> None:
+        by_ms = to_ms - self.clock.now_ms()
+        self.clock.jump(to_ms)
+        self._store.jumped(by_ms)
+
+    async def forget_account(self, account: str) -> None:
+        """Delete everything of an account; what runs for it is ended."""
+        self.faults.clear(account)
+        for scope in await self._store.scopes(FUNCTION):
+            if scope.account == account:
+                await self._end_functions(scope)
+        await self._store.forget_account(account)
+
+    async def _end_functions(self, scope: Scope) -> None:
+        for record in await self._store.list(scope, FUNCTION):
+            self._functions.end(scope, record.key)

@@ -1,0 +1,31 @@
+"""Says what is worked on and what is due next in the queues of a store, and moves leases when a test's clock jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nightbus.aws.calls import Scope
+from nightbus.store.interface import QueueName
+from nightbus.store.sqlite.queue_order import Order
+
+Orders = Mapping[QueueName, Order]
+
+
+def worked_on(orders: Orders, now: int) -> dict[QueueName, int]:
+    """How many items of each queue somebody has and has not put off."""
+    counts = {name: order.leases.worked_on(now) for name, order in orders.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def next_time(orders: Orders, waited_for: Iterable[QueueName], now: int) -> int | None:
+    """When after `now` an item is due in a queue that somebody waits for."""
+    waiting = [orders[name] for name in waited_for if name in orders]
+    times = [time for order in waiting if (time := order.next_time()) is not None and time > now]
+    return min(times, default=None)
+
+
+def extend_leases(orders: Orders, scope: Scope, by_ms: int) -> None:
+    """The clock went forward by `by_ms` at once: who works on an item of `scope` keeps it for as long as before."""
+    for name, order in orders.items():
+        if name.scope == scope:
+            order.leases.extend(by_ms)

@@ -1,0 +1,158 @@
+"""Starts and stops a node for tests, kills it, and gives each test an account of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
+from nightbus.testing.account import Nightbus
+from nightbus.testing.errors import NodeFailed, NotSettled
+
+_STOP_SECONDS = 10.0
+_SLACK_SECONDS = 30.0  # beyond what the node itself waits
+_LAST_LINES = 20
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@contextlib.contextmanager
+def node(*, region: str = "us-east-1") -> Iterator[Nightbus]:
+    """Yield a fresh account on a node that lives as long as this context. Raises NodeFailed."""
+    running = TestNode()
+    try:
+        yield running.account(region)
+    finally:
+        running.stop()
+
+
+class TestNode:
+    """A node in a process of its own, with a data folder that goes when it stops. Raises NodeFailed.
+
+    Any access key is accepted, as that of an administrator; roles are judged by their policies.
+    """
+
+    __test__ = False  # for pytest, which looks at the name
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="nightbus-testing-"))
+        self._log = self._folder / "node.log"
+        self._port = 0
+        self._started = time.time_ns() // 1_000_000
+        self.now_ms = self._started
+        self._start()
+
+    def account(self, region: str = "us-east-1") -> Nightbus:
+        """Return an account that nobody has used, by a random id."""
+        return Nightbus(self, f"{secrets.randbelow(9 * 10**11) + 10**11}", region)
+
+    def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "nightbus.testing.process",
+                    str(self._folder / "data"), str(self.now_ms), str(self._port),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=_environment(),
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        self.endpoint = self._process.stdout.readline().decode().strip()
+        if not self.endpoint:
+            self._process.wait()
+            raise NodeFailed(f"the node did not start:\n{self.log_tail()}")
+        self._port = int(self.endpoint.rpartition(":")[2])
+        self._key = read_operator_key(self._folder / "data")
+
+    def log_tail(self) -> str:
+        """Return the last lines of the node's own log."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+    def kill(self) -> None:
+        """Lose the node: SIGKILL, in the middle of whatever it does. What was acknowledged is in its folder."""
+        self._process.send_signal(signal.SIGKILL)
+        self._reap()
+
+    def ensure_running(self) -> None:
+        """Start the node again if it was killed. Raises NodeFailed."""
+        if self._process.poll() is not None:
+            self._start()
+
+    def restart(self) -> None:
+        """Start the node again, at the same address and time. Raises NodeFailed."""
+        if self._process.poll() is None:
+            self.kill()
+        self.ensure_running()
+
+    def stop(self) -> None:
+        """End the node, and delete its folder."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._reap()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _reap(self) -> None:
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def settle(self, seconds: float) -> None:
+        """Raises NotSettled."""
+        self._control("settle", {"seconds": seconds}, seconds)
+
+    def advance(self, ms: int, seconds: float) -> None:
+        """`seconds` of real time is the limit of each step. Raises NotSettled."""
+        self._control("advance", {"ms": ms, "seconds": seconds}, None)
+
+    def _control(self, what: str, body: Mapping[str, Any], seconds: float | None) -> None:
+        self.now_ms = int(self.post(f"testing/{what}", body, seconds)["now"])
+
+    def post(self, path: str, body: Mapping[str, Any], seconds: float | None = _SLACK_SECONDS) -> Any:
+        """POST to a path under `/_nightbus/` as the node's operator. Raises NodeFailed, NotSettled."""
+        limit = None if seconds is None else seconds + _SLACK_SECONDS
+        return self._request(path, json.dumps(body).encode(), limit)
+
+    def get(self, path: str, query: Mapping[str, str]) -> Any:
+        """GET a path under `/_nightbus/` as the node's operator. Raises NodeFailed."""
+        return self._request(f"{path}?{urlencode(query)}", None, _SLACK_SECONDS)
+
+    def _request(self, path: str, data: bytes | None, seconds: float | None) -> Any:
+        url = f"{self.endpoint}/_nightbus/{path}"
+        request = urllib.request.Request(url, data, {OPERATOR_HEADER: self._key})  # noqa: S310 - our own node
+        try:
+            with _DIRECTLY.open(request, timeout=seconds) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as refused:
+            answer = json.load(refused)
+            if answer.get("error") == "NotSettled":
+                raise NotSettled(f"the node is still at: {answer['message']}") from None
+            raise NodeFailed(f"{answer.get('error')}: {answer.get('message')}") from None
+        except OSError as failure:
+            raise NodeFailed(f"no answer from the node: {failure}\n{self.log_tail()}") from failure
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables, without the settings of AWS tools and of other nodes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NIGHTBUS_"))}
+    return kept | {"PYTHONUNBUFFERED": "1"}

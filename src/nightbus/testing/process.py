@@ -1,0 +1,48 @@
+"""Is the process of a node for tests: `python -m nightbus.testing.process FOLDER UTC_MS PORT`.
+
+It prints its endpoint once it answers. It ends when its standard input does, so that it never outlives the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightbus.console.mount import Console
+from nightbus.node.server import bind, run
+from nightbus.node.settings import Settings
+
+if TYPE_CHECKING:
+    from nightbus.node.node import Node
+
+
+def main(folder: str, start_ms: str, port: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for chatty in ("asyncio", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    settings = Settings(
+        port=int(port), data=Path(folder), dev_credentials=True, virtual_time_from=int(start_ms)
+    )
+    listener, bound = bind(settings)
+
+    def ready(_: Node) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(0, _end_with_tests)
+        print(bound.endpoint, flush=True)
+
+    run(bound, listener, ready, (Console(),))
+
+
+def _end_with_tests() -> None:
+    if not os.read(0, 4096):
+        asyncio.get_running_loop().remove_reader(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
