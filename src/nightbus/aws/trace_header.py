@@ -23,6 +23,9 @@ _PARTS = {
     "Parent": re.compile(r"[0-9a-fA-F]{16}"),
     "Sampled": re.compile(r"[01?]"),
 }
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
+)
 _SEGMENT_DIGITS = 16
 _LINEAGE = re.compile(r"([0-9a-f]{8}):(\d{1,5})")
 _LINEAGE_DIGITS = 8
@@ -56,6 +59,26 @@ def segment_of(request_id: str) -> str:
 def parent_in(header: str) -> str:
     """Return the segment that the header has as its parent, "" without one."""
     return _fields(header).get("Parent", "")
+
+
+def trace_id_of(header: str) -> int:
+    """Return the id of the header's trace as OpenTelemetry's X-Ray propagator has it: Root's digits. 0 without one."""
+    root = _fields(header).get("Root", "") if header else ""
+    return int(root[2:].replace("-", ""), 16) if _PARTS["Root"].fullmatch(root) else 0
+
+
+def new_trace(now_ms: int) -> str:
+    """Return the header of a trace that begins here, for a node that exports spans."""
+    return f"Root=1-{now_ms // 1000:08x}-{new_hex(24)};Sampled=1"
+
+
+def of_traceparent(text: str) -> str:
+    """Return W3C's `traceparent` as an X-Ray header, "" for what is none. https://www.w3.org/TR/trace-context/"""
+    found = _TRACEPARENT.fullmatch(text)
+    if found is None or int(found["trace"], 16) == 0 or int(found["parent"], 16) == 0:
+        return ""
+    sampled = int(found["flags"], 16) & 1
+    return f"Root=1-{found['trace'][:8]}-{found['trace'][8:]};Parent={found['parent']};Sampled={sampled}"
 
 
 def for_invocation(header: str, request_id: str, now_ms: int, function: str = "") -> str:

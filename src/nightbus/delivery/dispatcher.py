@@ -54,6 +54,7 @@ from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import QueueWrites
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
+from nightbus.span_notes import AttemptNote, SpanNotes
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Item, StaleLease, Store
 from nightbus.store.upkeep import is_passing
@@ -109,6 +110,7 @@ class Dispatcher:
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
         faults: Faults | None = None,
+        spans: SpanNotes | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -123,6 +125,7 @@ class Dispatcher:
         self._authorizer = authorizer
         self._counters = counters or Counters()
         self._faults = faults
+        self._spans = spans
         self._rates = Rates()
         self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
         self.add(RuleJobs(store, router.buses))
@@ -229,6 +232,8 @@ class Dispatcher:
             log.exception("what became of %s at %s is not recorded", job.origin.id, job.address)
             attempt = await self._commit_attempt(jobs, item, job, outcome, began, recorded=False)
         self._count(jobs.name, job, attempt)
+        if self._spans is not None:
+            self._spans.add(_span_note(jobs.name, job, attempt))
         if isinstance(outcome, Failed):
             jobs.log_failure(job, outcome, attempt)
 
@@ -296,3 +301,25 @@ class Dispatcher:
             return Lost(letter.queue, f"The queue does not permit {letter.name} to send to it.")
         accepted = await self._queues.add(writes, queue, letter.message, letter.sender, now)
         return Buried(letter.queue, accepted.message_id)
+
+
+def _span_note(queue: str, job: Job[Any], attempt: Attempt) -> AttemptNote:
+    outcome, letter = attempt.outcome, attempt.letter
+    failure = outcome if isinstance(outcome, Failed) else None
+    ended = "given_up" if attempt.again_ms is None else "retried"
+    return AttemptNote(
+        job.trace,
+        _ORIGINS.get(queue, queue),
+        job.origin.arn,
+        job.origin.id,
+        str(job.target.get("Id", "")),
+        job.address,
+        job.attempt,
+        attempt.began,
+        attempt.ended,
+        ended if failure is not None else "delivered",
+        outcome.request_id if isinstance(outcome, Delivered) else "",
+        failure.code if failure is not None else "",
+        failure.message if failure is not None else "",
+        letter.queue if isinstance(letter, Buried) else "",
+    )

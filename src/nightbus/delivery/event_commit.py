@@ -54,6 +54,7 @@ from nightbus.messaging.queue_writes import QueueAppender
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.policies.request import Need
+from nightbus.span_notes import DeliveryNote, EventNote
 from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
 
 
@@ -71,6 +72,7 @@ class EventCommit:
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
         faults: Faults | None = None,
+        notes_spans: bool = False,
     ) -> None:
         self.store = store
         self.queues = queues
@@ -81,6 +83,7 @@ class EventCommit:
         self._authorizer = authorizer
         self._counters = counters
         self._faults = faults
+        self._notes_spans = notes_spans
         self._rules = rules
         self._history = HistoryWriter()
         self._appenders: dict[
@@ -95,6 +98,7 @@ class EventCommit:
         self._accepted = self._matched_events = self._forwarded = 0
         self._wanted: list[list[RuleTarget]] = []
         self._queued: list[RuleTarget] = []
+        self.way: list[EventNote] = []  # for spans
 
     async def accept(self, batch: Batch) -> None:
         self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
@@ -172,6 +176,7 @@ class EventCommit:
         for event in events:
             text = event.text
             notes: list[bytes] = []
+            deliveries: list[DeliveryNote] = []
             # Rules may change while something is waited for below; this event goes by those of now.
             if len(text) <= LONG_TEXT:
                 matched = [targets[rule] for rule in match(text)]
@@ -197,6 +202,11 @@ class EventCommit:
                             invocations.get(target, ""),
                             forwarded=forwarded,
                         )
+                    if self._notes_spans:
+                        value = target.value
+                        deliveries.append(
+                            DeliveryNote(target.rule, target.rule_arn, value["Id"], value["Arn"], name)
+                        )
                     if name is None:
                         notes.append(target.note.queued)
                         self._queued.append(target)
@@ -210,6 +220,12 @@ class EventCommit:
                         job = rule_job(matched_target, self._request_id, invocations[target])
                         bus_log.delivered_at_once(job, name)
             lines += (text, note_line(notes))
+            if self._notes_spans:
+                now = self._time
+                note = EventNote(
+                    trace, *scope, bus.name, event.id, text, now, now, forwarded, tuple(deliveries)
+                )
+                self.way.append(note)
 
     async def _deliver(
         self, matched: Matched, target: RuleTarget, invocation: str, *, forwarded: bool

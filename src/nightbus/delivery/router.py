@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.trace_header import new_trace
 from nightbus.clock import Clock
 from nightbus.counters import Counters
 from nightbus.delivery.backlog import Backlog
@@ -20,6 +21,7 @@ from nightbus.faults import Faults
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.span_notes import SpanNotes
 from nightbus.store.conflicts import MOST_ATTEMPTS, Contended
 from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, RequireRecord, Store
 
@@ -39,6 +41,7 @@ class Router:
         authorizer: Authorizer | None = None,
         counters: Counters | None = None,
         faults: Faults | None = None,
+        spans: SpanNotes | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -49,6 +52,7 @@ class Router:
         self.buses = buses
         self._authorizer = authorizer
         self._counters = counters or Counters()
+        self._spans = spans
         self._rules = RuleCache(store, self._counters.rules)
         self._faults = faults
 
@@ -84,16 +88,27 @@ class Router:
             self._authorizer,
             self._counters,
             self._faults,
+            self._spans is not None,
         )
         try:
             for batch in batches:
+                if self._spans is not None and not batch.trace:
+                    batch = batch._replace(trace=new_trace(batch.time))
                 await commit.accept(batch)
             await commit.write(*also)
+            if self._spans is not None:
+                self._note(self._spans, commit)
         except BaseException:
             commit.give_up()
             raise
         finally:
             self._backlog.admitted(count)
+
+    def _note(self, spans: SpanNotes, commit: EventCommit) -> None:
+        """What came from another bus of the commit after what it came from."""
+        now = self.clock.now_ms()
+        for note in sorted(commit.way, key=lambda one: one.forwarded):
+            spans.add(note._replace(ended=now))
 
     def in_memory(self) -> dict[str, int]:
         return self._rules.in_memory()

@@ -20,7 +20,7 @@ from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
-from nightbus.aws.trace_header import trace_header_or_none
+from nightbus.aws.trace_header import of_traceparent, trace_header_or_none
 from nightbus.clock import Clock
 from nightbus.counters import Counters
 from nightbus.gateway.bodies import Body, ClientGone, Room, read_whole, while_client_waits
@@ -54,7 +54,10 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class Gateway:
-    """With `accepts_unknown_keys` a key that the node does not know is the root of the account that it names."""
+    """With `accepts_unknown_keys` a key that the node does not know is the root of the account that it names.
+
+    With `takes_traceparent` a request without an X-Ray header belongs to the trace of its W3C header `traceparent`.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,9 @@ class Gateway:
         clock: Clock,
         accepts_unknown_keys: bool = True,
         counters: Counters | None = None,
+        takes_traceparent: bool = False,
     ) -> None:
+        self._takes_traceparent = takes_traceparent
         self._counters = counters or Counters()
         self._operations = operations
         self._sessions = sessions
@@ -229,6 +234,8 @@ class Gateway:
             # Only S3's bodies are streams; Lambda's InvokeAsync has been read whole, with its route.
             params[operation.input.payload] = request.body or upload(request, body.chunks(), payload)
         call = _circumstances(scope, request, request_id, caller)
+        if self._takes_traceparent and not call.trace and "traceparent" in request.headers:
+            call = replace(call, trace=of_traceparent(request.headers["traceparent"]))
         if request.query:
             call = with_link(call, request, self._clock.now_ms())
         handling = self._operations.handle(operation.service.name, operation.name, params, call)

@@ -60,6 +60,7 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import FUNCTION, OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
+from nightbus.span_notes import SpanNotes
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.records import STACK
@@ -103,6 +104,7 @@ class Node:
     `dev_credentials`: take access keys that the node did not issue for administrators' keys; by default False.
     `functions_endpoint`: the URL by which functions reach the node; by default the same as for clients.
     `virtual`: a test's control over the node's time; by default none, and the time is real.
+    `spans`: takes notes of what spans are made of; None where nobody exports spans.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Node:
         dev_credentials: bool = False,
         functions_endpoint: str | None = None,
         virtual: VirtualTime | None = None,
+        spans: SpanNotes | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._functions_endpoint = functions_endpoint or endpoint
@@ -147,6 +150,7 @@ class Node:
         self.clock: Clock = SystemClock() if virtual is None else virtual.clock
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
+        self.spans = spans
         self._tasks: list[asyncio.Task[None]] = []
         self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
@@ -209,6 +213,7 @@ class Node:
             authorizer,
             self.counters,
             faults,
+            self.spans,
         )
         self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
@@ -229,6 +234,7 @@ class Node:
             authorizer=authorizer,
             counters=self.counters,
             faults=faults,
+            spans=self.spans,
         )
         self.platform = Platform(
             store=store,
@@ -259,6 +265,7 @@ class Node:
             last_uses=last_uses,
             counters=self.counters,
             faults=faults,
+            spans=self.spans,
         )
         if self.virtual is not None:
             self.virtual.attach(store, self.platform, self.functions, self.trail)
@@ -272,6 +279,7 @@ class Node:
             real_clock,
             accepts_unknown_keys=self.dev_credentials,
             counters=self.counters,
+            takes_traceparent=self.spans is not None,
         )
         self.owners: Sequence[HoldsInMemory] = (
             buses,
@@ -295,6 +303,7 @@ class Node:
             authorizer,
             self.gateway.verifier,
             self.counters,
+            *((self.spans,) if self.spans is not None else ()),
         )
 
     def start_background_work(self) -> None:

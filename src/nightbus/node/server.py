@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
 import ssl
@@ -22,11 +23,14 @@ from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
+from nightbus.node.otlp.variables import Otlp, otlp_wanted
 from nightbus.node.settings import Settings
 from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
+from nightbus.span_notes import SpanNotes
 
 if TYPE_CHECKING:
+    from nightbus.node.otlp.exporting import OtlpExport
     from nightbus.node.virtual_time.control import VirtualTime
 
 _GRACE_SECONDS = 5
@@ -120,6 +124,7 @@ async def serve(
     virtual = None
     if settings.virtual_time_from is not None:
         virtual = _virtual_time(settings.virtual_time_from)
+    otlp = otlp_wanted(os.environ)
     node = Node(
         None if settings.memory else settings.data,
         settings.endpoint,
@@ -138,9 +143,11 @@ async def serve(
         dev_credentials=settings.dev_credentials,
         functions_endpoint=settings.plain_endpoint,
         virtual=virtual,
+        spans=SpanNotes() if otlp.spans else None,
     )
     await node.start()
-    node.owners = (*node.owners, *mounts)
+    export = _export(node, otlp)
+    node.owners = (*node.owners, *mounts, *export)
     context = await _tls_context(settings, node) if settings.tls else None
     config = Config(
         Application(node, settings, mounts),
@@ -160,6 +167,8 @@ async def serve(
     def listening() -> None:
         ready(node)
         node.start_background_work()
+        for one in export:
+            one.start()
         resources.enter_context(short_collections())
 
     def stop() -> None:
@@ -178,6 +187,17 @@ async def serve(
             await server.serve(sockets=[listener])
     finally:
         await node.stop()
+        for one in export:
+            await one.close()
+
+
+def _export(node: Node, otlp: Otlp) -> Sequence[OtlpExport]:
+    """None where nothing is exported, and nothing of it is imported then."""
+    if not (otlp.spans or otlp.metrics):
+        return ()
+    from nightbus.node.otlp.exporting import OtlpExport
+
+    return (OtlpExport(node, otlp),)
 
 
 def _virtual_time(start_ms: int) -> VirtualTime:

@@ -34,6 +34,7 @@ from nightbus.messaging.topics import Topics
 from nightbus.outbound.http_client import HttpClient
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
+from nightbus.span_notes import SpanNotes
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault
@@ -78,6 +79,7 @@ class Platform:
     last_uses: LastUses | None = None
     counters: Counters = field(default_factory=Counters)
     faults: Faults | None = None  # None but on a node for tests
+    spans: SpanNotes | None = None  # None where nobody exports spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ import hmac
 from nightbus.aws.errors import AwsError
 from nightbus.node.admin.operator import is_operator
 from nightbus.node.admin.request import AdminRequest, send_bytes
-from nightbus.node.metrics.counted import counted
 from nightbus.node.metrics.families import Family
-from nightbus.node.metrics.held import held
+from nightbus.node.metrics.reading import families_of
 
 
 async def send_metrics(request: AdminRequest) -> None:
@@ -27,18 +26,16 @@ async def send_metrics(request: AdminRequest) -> None:
             "Show the key in metrics.key of the node's data folder: Authorization: Bearer KEY.",
             401,
         )
-    node = request.node
-    node.loop_lag.read()
-    families = await held(node)
+    families = await families_of(request.node)
     accept = request.header("accept").decode("latin-1")
-    body, content_type = await asyncio.to_thread(_written, families, request, accept)
+    body, content_type = await asyncio.to_thread(_written, families, accept)
     await send_bytes(request.asgi, request.send, 200, content_type.encode(), body)
 
 
-def _written(families: list[Family], request: AdminRequest, accept: str) -> tuple[bytes, str]:
+def _written(families: list[Family], accept: str) -> tuple[bytes, str]:
     from nightbus.node.metrics.exposition import exposition  # at the first scrape
 
-    return exposition([*counted(request.node.counters), *families], accept)
+    return exposition(families, accept)
 
 
 def _may_read(request: AdminRequest) -> bool:

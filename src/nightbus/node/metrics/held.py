@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nightbus import __version__
 from nightbus.delivery.rule_origin import QUEUE
-from nightbus.node.metrics.families import Family, Sample, gauge, histogram, limited
+from nightbus.node.metrics.families import Family, Sample, counter, gauge, histogram, limited
 from nightbus.node.node import Node
 from nightbus.store.interface import SYSTEM
 
@@ -54,6 +54,7 @@ async def held(node: Node) -> list[Family]:
             "How late the event loop was, while metrics are read.",
             node.loop_lag.lags,
         ),
+        *_spans(node),
         *_holds(node),
     ]
 
@@ -162,6 +163,14 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
+
+
+def _spans(node: Node) -> list[Family]:
+    """Where spans are exported."""
+    if node.spans is None:
+        return []
+    text = "Notes of what happened that nobody took as spans in time."
+    return [counter("nightbus_span_notes_dropped", text, node.spans.dropped)]
 
 
 def _holds(node: Node) -> list[Family]:

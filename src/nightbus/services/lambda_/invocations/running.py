@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nightbus.aws.trace_header import for_invocation
+from nightbus.aws.trace_header import for_invocation, new_trace
 from nightbus.faults import THROTTLE, TIME_OUT, Fault
 from nightbus.functions.interface import ON_DEMAND, SNAP_START, FunctionSpec, InvokeResult
 from nightbus.functions.logs.reports import failure_payload
@@ -31,6 +31,7 @@ from nightbus.services.lambda_.records import (
 from nightbus.services.lambda_.settings.encryption_key import require_key
 from nightbus.services.lambda_.settings.environment_variables import opened
 from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
+from nightbus.span_notes import InvocationNote
 from nightbus.store.interface import Record, RecordReader
 
 log = logging.getLogger("nightbus.lambda")
@@ -124,6 +125,10 @@ async def run(
     spec = platform.specs.peek(key, config)
     if spec is None or spec.role_id != role_id:
         spec = platform.specs.keep(key, config, await spec_of(platform, ref, runnable.version))
+    began = platform.clock.now_ms()
+    if platform.spans is not None and not trace:
+        trace = new_trace(began)
+    own_trace = for_invocation(trace, request_id, began, spec.arn)
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:
@@ -136,7 +141,7 @@ async def run(
             request_id=request_id,
             invoked_arn=ref.qualified_arn,
             client_context=client_context,
-            trace=for_invocation(trace, request_id, platform.clock.now_ms(), spec.arn),
+            trace=own_trace,
             log_with_result=log_with_result,
             stream=stream,
         )
@@ -144,6 +149,9 @@ async def run(
         platform.counters.invocation(
             ref.arn, result.duration_ms / 1000, init, failed=result.error is not None
         )
+        if platform.spans is not None:
+            now = platform.clock.now_ms()
+            platform.spans.add(_span_note(runnable, trace, own_trace, request_id, began, now, result))
         return result
     finally:
         platform.running.end(ref.scope, ref.name, unreserved=unreserved)
@@ -158,6 +166,20 @@ def _struck(fault: Fault, request_id: str, timeout: int) -> InvokeResult:
         code = "Sandbox.Timedout"
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
     return InvokeResult(failure_payload(code, message), "Unhandled", b"", 0.0, "")
+
+
+def _span_note(
+    runnable: Runnable,
+    trace: str,
+    own_trace: str,
+    request_id: str,
+    began: int,
+    ended: int,
+    result: InvokeResult,
+) -> InvocationNote:
+    arn, version = runnable.ref.arn, runnable.executed_version
+    error = result.error or ""
+    return InvocationNote(trace, own_trace, arn, version, request_id, began, ended, result.init_ms, error)
 
 
 async def spec_of(platform: Platform, ref: FunctionRef, version: Version) -> FunctionSpec:

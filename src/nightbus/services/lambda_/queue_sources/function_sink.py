@@ -20,8 +20,9 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.destination_jobs import error_of
 from nightbus.services.lambda_.invocations.running import Runnable, find_ready, run
 from nightbus.services.lambda_.names import FunctionRef
-from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
+from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes, messages_in
 from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
+from nightbus.span_notes import BroughtNote
 
 log = logging.getLogger("nightbus.lambda")
 
@@ -61,6 +62,9 @@ class FunctionSink:
     async def _invoke(self, runnable: Runnable, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, records)
         first_note = asyncio.create_task(notes.began())
+        if self._platform.spans is not None:
+            ids = tuple(messages_in(records))
+            self._platform.spans.add(BroughtNote(notes.request_id, self._source_arn, ids))
         try:
             result = await run(
                 self._platform,
