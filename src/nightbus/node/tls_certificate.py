@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
+import logging
 import os
 import re
 import socket
@@ -26,9 +27,11 @@ from nightbus.node.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from cryptography import x509
 
+log = logging.getLogger("nightbus.node")
 _FOLDER = "tls"
 _DAYS = 825  # the most that Apple's clients accept: https://support.apple.com/en-us/103769
 _RENEWED_DAYS = 30  # before the end
+_MOST_ADDRESSES = 50  # of earlier times
 _AREAS = {  # of AWS's regions that have Lambda, with how many there are in each; without the isolated partitions
     "af-south": 1, "ap-east": 2, "ap-northeast": 3, "ap-south": 2, "ap-southeast": 7, "ca-central": 1, "ca-west": 1,
     "cn-north": 1, "cn-northwest": 1, "eu-central": 2, "eu-north": 1, "eu-south": 2, "eu-west": 3, "il-central": 1,
@@ -71,15 +74,26 @@ class Certificate:
 def certificate_of(settings: Settings, folder: Path) -> Certificate:
     """Return the files of the certificate. One that the settings do not name is made if need be.
 
-    It is made again when it ends soon, or when the settings name the node otherwise. A new address of the machine is no
-    reason, since clients would have to trust another authority each time. Raises OSError.
+    It is made again when it ends soon, when the settings name the node otherwise, or when a node that listens on all
+    addresses has a new one. Then clients have to trust another authority; so it stays good for the addresses that the
+    machine had before, and a new IPv6 address is no reason, since many machines get one each day. Raises OSError.
     """
     files = files_of(settings, folder)
     if files.authority is not None:
-        names = _names(settings)
-        if not _is_good(files, names):
-            _make(files, {*names, *_machine_names()})
+        names, of_machine = _names(settings), set(_machine_names())
+        if not _is_good(files, [*names, *_reached_by(settings, of_machine)]):
+            had = _addresses(files)
+            _make(files, {*names, *of_machine, *had})
+            if had:
+                log.warning("the certificate is made anew: clients need the new %s", files.authority)
     return files
+
+
+def _reached_by(settings: Settings, of_machine: Iterable[str]) -> list[str]:
+    """Return which of the machine's names and addresses others use for the node."""
+    if not is_everywhere(settings.host):
+        return []
+    return [one for one in of_machine if ":" not in one]
 
 
 def files_of(settings: Settings, folder: Path) -> Certificate:
@@ -101,16 +115,24 @@ def _no_password() -> str:
 
 def _names(settings: Settings) -> list[str]:
     """Return the names and addresses of the node by its settings, and those of buckets and functions below them."""
-    host = settings.host.strip("[]").partition("%")[0]
     given = ["localhost", "127.0.0.1", "::1", *settings.allowed_hosts]
-    if host not in ("", "0.0.0.0", "::"):  # noqa: S104
-        given.append(host)
+    if not is_everywhere(settings.host):
+        given.append(_bare(settings.host))
     names = ["*.localhost"]
     for name in given:
         names.append(f"*{name}" if name.startswith(".") else name)
         if not _is_address(name):
             names += _names_below(name.lstrip("*."))
     return names
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]").partition("%")[0]
+
+
+def is_everywhere(host: str) -> bool:
+    """Return whether a node with this host listens on all addresses."""
+    return _bare(host) in ("", "0.0.0.0", "::")  # noqa: S104
 
 
 def _names_below(name: str) -> Iterator[str]:
@@ -138,15 +160,32 @@ def _machine_names() -> Iterator[str]:
             yield str(outward.getsockname()[0]).partition("%")[0]
 
 
-def _is_good(files: Certificate, names: Iterable[str]) -> bool:
-    """Return whether the files are there, and the certificate is for all of the names and valid for some time."""
+def _read(files: Certificate) -> tuple[x509.Certificate, x509.SubjectAlternativeName] | None:
+    """Return the certificate with its names, None if there is none."""
     from cryptography import x509
 
     try:
         certificate = x509.load_pem_x509_certificate(files.chain.read_bytes())
-        present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return certificate, certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError, x509.ExtensionNotFound):
+        return None
+
+
+def _addresses(files: Certificate) -> list[str]:
+    """Return the addresses of the certificate that there is."""
+    from cryptography import x509
+
+    found = _read(files)
+    every = [] if found is None else list(map(str, found[1].get_values_for_type(x509.IPAddress)))
+    return every[:_MOST_ADDRESSES]
+
+
+def _is_good(files: Certificate, names: Iterable[str]) -> bool:
+    """Return whether the files are there, and the certificate is for all of the names and valid for some time."""
+    found = _read(files)
+    if found is None:
         return False
+    certificate, present = found
     lasts = certificate.not_valid_after_utc - datetime.now(UTC) > timedelta(days=_RENEWED_DAYS)
     is_whole = files.key.is_file() and files.authority is not None and files.authority.is_file()
     return lasts and is_whole and all(_general_name(name) in present for name in names)

@@ -59,6 +59,24 @@ def test_a_further_name_or_the_coming_end_makes_another(
     assert certificate_of(named, tmp_path).fingerprint() != second
 
 
+def test_a_new_address_of_the_machine_makes_another_which_is_good_for_the_old_ones_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(tls_certificate, "_machine_names", lambda: iter(names))
+
+    def fingerprint_at(*addresses: str, settings: Settings = ANY) -> str:
+        names[:] = ["laptop", *addresses]
+        return certificate_of(settings, tmp_path).fingerprint()
+
+    at_home = fingerprint_at("192.0.2.1", "2001:db8::1")
+    assert fingerprint_at("192.0.2.1", "2001:db8::2") == at_home  # of which a machine gets another each day
+    at_work = fingerprint_at("198.51.100.1")
+    assert at_work != at_home
+    assert fingerprint_at("192.0.2.1") == at_work
+    assert fingerprint_at("203.0.113.1", settings=Settings("192.0.2.1", tls=True)) == at_work
+
+
 def test_files_that_are_no_certificate_are_named(tmp_path: Path) -> None:
     made = certificate_of(ANY, tmp_path)
     (tmp_path / "text").write_text("none")

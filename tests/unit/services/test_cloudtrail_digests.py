@@ -95,6 +95,27 @@ async def test_a_digest_an_hour_names_the_one_before(rig: Rig) -> None:
     assert second["previousDigestHashValue"] == hashlib.sha256(body).hexdigest()
 
 
+async def test_the_chain_goes_on_when_the_clock_is_set_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.clock.advance(3600)
+    await rig.deliver()
+    now_ms, back = rig.clock.now_ms, 5 * 3_600_000
+    monkeypatch.setattr(rig.clock, "now_ms", lambda: now_ms() - back)
+    rig.value["files"] = {SCOPE.region: [FILE]}
+    await rig.deliver()
+    await rig.clock.advance(3599)
+    await rig.deliver()
+    assert len(rig.bucket.objects) == 2
+    await rig.clock.advance(1)
+    await rig.deliver()
+    first, second, third = rig.bucket.texts()
+    assert [one["s3Object"] for one in second["logFiles"]] == ["log"]
+    for before, after in ((first, second), (second, third)):
+        assert after["previousDigestS3Object"] == before["digestS3Object"] != after["digestS3Object"]
+        assert after["digestStartTime"] == before["digestEndTime"] < after["digestEndTime"]
+
+
 async def test_a_signature_is_that_of_the_listed_key(rig: Rig) -> None:
     await rig.deliver(ends=True)
     ((key, put),) = rig.bucket.objects.items()

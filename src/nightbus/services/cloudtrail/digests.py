@@ -2,7 +2,8 @@
 
 A digest lists the log files of an hour with their hashes, and names the digest before it with its signature. Its own
 signature is in the metadata of its object. The chain begins anew when logging or the validation of log files begins,
-and ends, with a digest of less than an hour, when one of them is turned off.
+and ends, with a digest of less than an hour, when one of them is turned off. It goes on when the clock is set back: the
+next digest follows at once, and until the clock is where it was, each one ends a second after the one before.
 Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
 """
 
@@ -42,7 +43,8 @@ async def deliver_digests(
     for region in regions:
         last = digests.get(region, {})
         start = max(last.get("end", 0), value["chain"] // 1000 * 1000)
-        if not ends and now - start < _EVERY_MS:
+        at = last.get("at", last["end"] if "key" in last else value["chain"])
+        if not ends and 0 <= now - at < _EVERY_MS:
             continue
         end = max(now // 1000 * 1000, start + 1000)  # whole seconds, and each digest has a name of its own
         try:
@@ -56,6 +58,7 @@ async def deliver_digests(
         changes |= {"digest_error": "", "digest_delivered": now}
         digests[region] = {
             "end": end,
+            "at": now,
             "bucket": value["bucket"],
             "key": text["digestS3Object"],
             "hash": hashlib.sha256(orjson.dumps(text)).hexdigest(),
