@@ -18,10 +18,13 @@ import orjson
 from nightbus.aws.threads import aside
 from nightbus.console.api.archives import replay_of
 from nightbus.console.api.event_rows import Chosen, EventFilter, row_of
+from nightbus.console.api.invocations import invocation
+from nightbus.console.api.live_resources import QueuesTopic, TrafficTopic
 from nightbus.console.api.log_lines import LineFilter, LineReader
 from nightbus.console.api.request import ApiRequest
 from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
+from nightbus.functions.logs.invocation_log import INVOCATIONS, invocation_of
 from nightbus.messaging.log_streams import log_name
 from nightbus.services.events.engines.replaying import REPLAY
 from nightbus.store.interface import Entry, Touched
@@ -32,11 +35,13 @@ _REPLAY_MS = 500
 
 
 class LiveQuery(Chosen, frozen=True):
-    """`topics` by commas. Which events: as for `/events`. `group`: the log groups of `logs`, by commas, with the filter
-    pattern `filter` (as FilterLogEvents takes it). `position`: the `id` of a message, to go on after it."""
+    """`topics` by commas: events, deliveries, logs, replays, invocations, traffic, queues. Which events: as for
+    `/events`. `function`: whose invocations; by default all. `group`: the log groups of `logs`, by commas, with the
+    filter pattern `filter` (as FilterLogEvents takes it). `position`: the `id` of a message, to go on after it."""
 
     topics: Annotated[str, msgspec.Meta(max_length=300)] = "events,deliveries"
     group: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
+    function: Annotated[str, msgspec.Meta(max_length=64)] = ""
     filter: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     position: Annotated[str, msgspec.Meta(max_length=65_536)] = ""
 
@@ -215,9 +220,42 @@ def _replays(request: ApiRequest, query: LiveQuery, positions: Positions) -> Top
     return _Replays(request)
 
 
+class _Invocations:
+    """The invocations that ended, of the query's function or of all."""
+
+    every_ms = _LOG_MS
+
+    def __init__(self, request: ApiRequest, function: str, positions: Positions) -> None:
+        self._store = request.store
+        self._function = function
+        self._logs = _Logs(request, [INVOCATIONS], positions)
+
+    async def read(self) -> Sequence[bytes]:
+        entries = [one for one in await self._logs.read() if self._function in ("", one.key)]
+        return [msgspec.json.encode(await invocation(self._store, invocation_of(entry))) for entry in entries]
+
+    def close(self) -> None:
+        self._logs.close()
+
+
+def _invocations(request: ApiRequest, query: LiveQuery, positions: Positions) -> Topic:
+    return _Invocations(request, query.function, positions)
+
+
+def _traffic(request: ApiRequest, query: LiveQuery, positions: Positions) -> Topic:
+    return TrafficTopic(request)
+
+
+def _queues(request: ApiRequest, query: LiveQuery, positions: Positions) -> Topic:
+    return QueuesTopic(request)
+
+
 TOPICS: Mapping[str, Callable[[ApiRequest, LiveQuery, Positions], Topic]] = {
     "events": _events,
     "deliveries": _deliveries,
     "logs": _logs,
     "replays": _replays,
+    "invocations": _invocations,
+    "traffic": _traffic,
+    "queues": _queues,
 }
