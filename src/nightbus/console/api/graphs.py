@@ -1,7 +1,8 @@
-"""Makes what several groups of the API share, which each node keeps once: graphs, and readers of traffic."""
+"""Makes what several groups of the API share, which each node keeps once: graphs, readers of traffic, and samples."""
 
 from __future__ import annotations
 
+from nightbus.console.samples import Samples
 from nightbus.console.topology.reading import Graphs
 from nightbus.console.traffic.readers import TrafficReaders
 from nightbus.node.node import Node
@@ -13,3 +14,7 @@ def graphs_of(node: Node) -> Graphs:
 
 def traffic_of(node: Node) -> TrafficReaders:
     return TrafficReaders(node.store, node.clock)
+
+
+def samples_of(node: Node) -> Samples:
+    return Samples(node)

@@ -38,14 +38,14 @@ class TrafficReader:
         self._scope = scope
         self._read_to: dict[tuple[Scope, str], int] = {}
         self._lock = asyncio.Lock()
-        self._read_at = float("-inf")
+        self._read_at, self._has_looked = float("-inf"), False
 
     async def advance(self) -> Fold:
         """What came since is counted when this returns."""
         async with self._lock:
             if self._clock.monotonic() - self._read_at >= _FRESH_SECONDS:
                 await self._advance()
-                self._read_at = self._clock.monotonic()
+                self._read_at, self._has_looked = self._clock.monotonic(), True
         return self.fold
 
     async def _advance(self) -> None:
@@ -89,7 +89,7 @@ class TrafficReader:
 
     async def _new(self, scope: Scope, log: str) -> Sequence[Entry]:
         """What was appended since the last time, at most so much: a log that grows faster is shown from its end."""
-        after = self._read_to.get((scope, log))
+        after = self._read_to.get((scope, log), 0 if self._has_looked else None)  # 0: the log is a new one
         entries: list[Entry] = []
         if after is not None:
             entries = await self._store.read(scope, log, after=after, limit=_STEP)

@@ -1,0 +1,54 @@
+"""Tests the course of the node's numbers that charts show."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from nightbus.clock import VirtualClock
+from nightbus.console.samples import STEP_SECONDS, Samples
+from nightbus.counters import Counters
+from nightbus.functions.pool.concurrency import RunningInvocations
+from nightbus.node.node import Node
+
+ACCEPTED = "nightbus_events_accepted_total"
+
+
+def _node() -> Any:
+    running = SimpleNamespace(running=RunningInvocations())
+    ending = asyncio.Event()
+    return SimpleNamespace(clock=VirtualClock(), counters=Counters(), platform=running, ending=ending)
+
+
+async def test_counters_grow_and_gauges_are_as_they_are() -> None:
+    node = _node()
+    samples = Samples(cast(Node, node))
+    for accepted in (3, 3, 10):
+        await node.clock.advance(STEP_SECONDS)
+        node.counters.events.accepted = accepted
+        samples.take()
+    series = samples.series(ACCEPTED, 3600)
+    assert series is not None
+    assert series.values == [3, 0, 7]
+    recent = samples.series(ACCEPTED, STEP_SECONDS)
+    assert recent is not None
+    assert recent.values == [0, 7]
+    running = samples.series("nightbus_invocations_running", 3600)
+    assert running is not None
+    assert running.values == [0, 0, 0, 0]
+    assert samples.series("none", 3600) is None
+    node.ending.set()
+
+
+async def test_an_hour_is_kept() -> None:
+    node = _node()
+    samples = Samples(cast(Node, node))
+    for _ in range(500):
+        await node.clock.advance(STEP_SECONDS)
+        samples.take()
+    series = samples.series(ACCEPTED, 3600)
+    assert series is not None
+    assert len(series.values) == 360
+    assert samples.in_memory() == {"samples for charts": 361}
+    node.ending.set()

@@ -1,0 +1,91 @@
+"""Tests the counts of traffic, and that a scope is read only while somebody looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bus_rig import BUS, SCOPE, Rig, rig
+from nightbus.aws.calls import Scope
+from nightbus.clock import VirtualClock
+from nightbus.console.traffic.counts import KEPT_SECONDS, Counts, Flow
+from nightbus.console.traffic.readers import TrafficReaders
+
+NOW = 1_000_000_000
+RULE = "arn:aws:events:eu-west-1:123456789012:rule/r"
+MATCHES = f"{BUS} matches {RULE}"
+
+
+class TestCounts:
+    def test_a_window_of_whole_seconds(self) -> None:
+        counts = Counts()
+        for time in (NOW - 11_000, NOW - 10_000, NOW - 1, NOW):
+            counts.add("a", time)
+        counts.add("a", NOW - 5_000, 2, 1)
+        assert counts.since(10, NOW) == {"a": Flow(4, 1, NOW)}
+        assert counts.since(1, NOW) == {"a": Flow(1, 0, NOW)}
+
+    def test_what_is_old_is_forgotten_and_when_it_was_is_not(self) -> None:
+        counts = Counts()
+        counts.add("a", NOW - (KEPT_SECONDS + 1) * 1000)
+        counts.forget(NOW)
+        assert counts.since(KEPT_SECONDS, NOW) == {}
+        assert counts.last("a") == NOW - (KEPT_SECONDS + 1) * 1000
+
+
+@pytest.fixture
+async def bus(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(tmp_path / "data", VirtualClock()) as made:
+        await made.rule("r", EventPattern='{"source": ["shop"]}')
+        yield made
+
+
+async def _count(bus: Rig, readers: TrafficReaders, name: str) -> int:
+    await bus.clock.advance(1)
+    fold = await readers.of(SCOPE)
+    flow = fold.counts.since(60, bus.clock.now_ms()).get(name)
+    return 0 if flow is None else flow.passed
+
+
+class TestReaders:
+    async def test_events_from_before_the_first_look_and_from_after_it(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        await bus.put({}, {}, {"Source": "other"})
+        assert await _count(bus, readers, MATCHES) == 2
+        await bus.put({})
+        assert await _count(bus, readers, MATCHES) == 3
+        assert await _count(bus, readers, BUS) == 4
+        fold = await readers.of(SCOPE)
+        assert {(one.source, one.target) for one in fold.seen} == {
+            ("producer:shop", BUS),
+            ("producer:other", BUS),
+        }
+
+    async def test_a_source_that_looks_like_the_end_of_a_string(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        await bus.put({"DetailType": 'a","source":"b', "Source": 'sh"op'})
+        fold = await readers.of(SCOPE)
+        assert [one.source for one in fold.seen] == ['producer:sh"op']
+
+    async def test_other_accounts_have_traffic_of_their_own(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        await bus.put({})
+        await bus.clock.advance(1)
+        fold = await readers.of(Scope("999999999999", SCOPE.region))
+        assert fold.counts.since(60, bus.clock.now_ms()) == {}
+
+    async def test_what_nobody_looks_at_is_forgotten(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        await readers.of(SCOPE)
+        await bus.clock.advance(121)
+        await readers.of(Scope("999999999999", SCOPE.region))
+        assert readers.in_memory()["scopes whose traffic is read"] == 1
+
+    async def test_more_entries_than_one_step(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        assert await _count(bus, readers, BUS) == 0
+        for _ in range(2050):
+            await bus.put({})
+        assert await _count(bus, readers, BUS) == 2050
