@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
+from nightbus.aws.threads import aside
 from nightbus.bus.envelope import is_scheduled
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
@@ -22,6 +23,7 @@ from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, r
 from nightbus.store.interface import Store
 
 _MOST_ELSEWHERE = 10
+_AS_LONG_AS = 4_000  # characters: to judge an event by one rule takes as long as to parse so many
 _MATCHED = (-1, 0)
 _FARTHEST = (1_000_000, 0)  # of rules whose pattern decides nothing
 
@@ -31,6 +33,11 @@ class _Verdict(NamedTuple):
 
     facts: dict[str, Any]
     distance: tuple[int, int]
+
+
+_Asked = tuple[
+    str, Rule | None, list[dict[str, Any]]
+]  # a rule's name, the rule if it is to be judged, outcomes
 
 
 class NotInHistory(AwsError):
@@ -59,12 +66,12 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
         if only not in names:
             raise await _no_rule(store, scope, bus, only)
         names = [only]
-    judged = []
-    for name in names:
-        mine = [outcome for outcome in outcomes if outcome["rule"] == name]
-        rule = None if name in matched else rules.get(name)
-        judged.append((name, _judge(scope, rule, event, mine)))
-    return await _answer(store, scope, bus, event, _in_order(judged), only)
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for outcome in outcomes:
+        by_rule.setdefault(outcome["rule"], []).append(outcome)
+    asked = [(name, None if name in matched else rules.get(name), by_rule.get(name, [])) for name in names]
+    ranked = await aside(len(asked) * _AS_LONG_AS, _ranked, scope, event, asked)
+    return await _answer(store, scope, bus, event, ranked, only)
 
 
 async def explain_unput(
@@ -74,9 +81,8 @@ async def explain_unput(
     rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
     if only is not None and only not in rules:
         raise await _no_rule(store, scope, bus, only)
-    ranked = _in_order(
-        (name, _judge(scope, rule, event, [])) for name, rule in rules.items() if only in (None, name)
-    )
+    asked: list[_Asked] = [(name, rule, []) for name, rule in rules.items() if only in (None, name)]
+    ranked = await aside(len(asked) * _AS_LONG_AS, _ranked, scope, event, asked)
     return await _answer(store, scope, bus, event, ranked, only)
 
 
@@ -107,7 +113,8 @@ def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
     return {"event": event, **({"matched": True} if reason is None else reason_fields(reason))}
 
 
-def _in_order(judged: Iterable[tuple[str, _Verdict]]) -> list[dict[str, Any]]:
+def _ranked(scope: Scope, event: dict[str, Any], asked: Sequence[_Asked]) -> list[dict[str, Any]]:
+    judged = [(name, _judge(scope, rule, event, outcomes)) for name, rule, outcomes in asked]
     ordered = sorted(judged, key=lambda one: (one[1].distance, one[0]))
     return [{"rule": name, **verdict.facts} for name, verdict in ordered]
 
@@ -131,7 +138,9 @@ async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]
         others = [rule for rule in rules if (other_scope, rule.bus) != (scope, bus)]
         elsewhere += [
             {"rule": rule.name, "bus": rule.bus, "account": other_scope.account, "region": other_scope.region}
-            for rule in matching_rules(others, event)
+            for rule in await aside(
+                len(others) * _AS_LONG_AS, lambda rules: list(matching_rules(rules, event)), others
+            )
         ]
     elsewhere.sort(
         key=lambda one: (one["account"] != scope.account, one["region"] != scope.region, *one.values())

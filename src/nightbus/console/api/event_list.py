@@ -36,7 +36,7 @@ from nightbus.delivery.history import DeliveryNote, events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.store.interface import Entry, Store
 
-_MOST_EVENTS = 20_000
+_MOST_EVENTS = 10_000
 _MOST_BYTES = 16 * 1024 * 1024
 _FIRST_PIECE, _LARGEST_PIECE = 50, 1_000  # entries, each of which may have several events
 _PIECE_BYTES = 2 * 1024 * 1024
@@ -144,7 +144,7 @@ class _Search:
                 break
             self._size *= 2  # all of them are of one moment, and known
         average = max(1, sum(len(entry.data) for entry in entries) // max(1, len(entries)))
-        self._size = max(10, min(_LARGEST_PIECE, _PIECE_BYTES // average))
+        self._size = max(10, min(2 * self._size, _LARGEST_PIECE, _PIECE_BYTES // average))
         return entries
 
     def _look(self, entries: Sequence[Entry]) -> _Piece:

@@ -10,9 +10,7 @@ import msgspec
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import event_id_time
-from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json
-from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.patterns.field_verdicts import FieldVerdict, field_verdicts, nearness
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.values import Answer, Json, as_json
@@ -133,11 +131,10 @@ def _verdicts(answer: Mapping[str, Any], patterns: Mapping[str, str | None]) -> 
 
 
 def fields_of(pattern: str, event: Mapping[str, Any]) -> list[FieldVerdict]:
-    """None of a pattern that is not valid, or that has more behind its closing brace than JSON has."""
+    """None of a pattern that has more behind its closing brace than JSON has."""
     try:
-        parse_pattern(pattern)
         value = parse_json(pattern)
-    except (InvalidPattern, ValueError):
+    except ValueError:
         return []
     return field_verdicts(value, event)
 
