@@ -194,7 +194,7 @@ class Environment:
                 began = self._clock.monotonic()
             finally:
                 if not self._is_too_slow:
-                    await self._output.drain(seen=True)
+                    await self._output.drain(seen=not waits)  # what it printed while it began
                     self._platform.started(request_id, trace)
             if not self._is_initialised:
                 await self.initialised(request_id, self.spec.timeout)
