@@ -54,7 +54,7 @@ class SteppedClock:
 
     So whatever is due at a time (a retry, a schedule, a visibility timeout) happens exactly when a test lets time pass,
     while what takes time (a long poll, the run of a function, a pause between two attempts of the node's own) ends by
-    itself. A sleeper wakes after real time, or at the jump that passes its time.
+    itself. A sleeper wakes after real time, or by `wake_sleepers` after a jump that passes its time.
     """
 
     def __init__(self, start_ms: int) -> None:
@@ -86,11 +86,14 @@ class SteppedClock:
         return 0.0 if utc_ms <= self._now_ms else math.inf
 
     def jump(self, to_ms: int) -> None:
-        """Make it `to_ms` UTC; wake the sleepers whose time has come. Raises ValueError for a time that has passed."""
+        """Make it `to_ms` UTC. Raises ValueError for a time that has passed."""
         if to_ms < self._now_ms:
             raise ValueError("time does not go back")
         self._ahead += (to_ms - self._now_ms) / 1000
         self._now_ms = to_ms
+
+    def wake_sleepers(self) -> None:
+        """Wake those whose time a jump has passed: they wake by themselves in real time only."""
         now = self.monotonic()
         for woken, due in list(self._sleepers.items()):
             if due <= now:

@@ -18,6 +18,14 @@ def _loader() -> Any:
     return botocore.loaders.create_loader()
 
 
+def preload() -> None:
+    """Import what clients need, which takes longer than to make one."""
+    import boto3.session  # noqa: F401
+    import botocore.httpsession  # noqa: F401
+
+    _loader()
+
+
 def client_session(access_key: str, region: str) -> Any:
     """Return a boto3 session that reads no variable and no file: an AWS_PROFILE that is not there does no harm."""
     import boto3

@@ -21,9 +21,9 @@ from urllib.parse import urlencode
 
 from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
 from nightbus.testing.account import Nightbus
+from nightbus.testing.clients import preload
 from nightbus.testing.errors import NodeFailed, NotSettled
 
-_STOP_SECONDS = 10.0
 _SLACK_SECONDS = 30.0  # beyond what the node itself waits
 _LAST_LINES = 20
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -72,6 +72,7 @@ class TestNode:
                 start_new_session=True,
                 env=_environment(),
             )  # fmt: skip
+        preload()  # while the node does the same
         assert self._process.stdout is not None
         self.endpoint = self._process.stdout.readline().decode().strip()
         if not self.endpoint:
@@ -101,13 +102,9 @@ class TestNode:
         self.ensure_running()
 
     def stop(self) -> None:
-        """End the node, and delete its folder."""
+        """End the node, and delete its folder. Nothing is to be kept, so there is nothing to wait for."""
         if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+            self._process.kill()
         self._reap()
         shutil.rmtree(self._folder, ignore_errors=True)
 

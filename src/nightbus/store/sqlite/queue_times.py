@@ -24,6 +24,17 @@ def next_time(orders: Orders, waited_for: Iterable[QueueName], now: int) -> int 
     return min(times, default=None)
 
 
+def to_be_woken(orders: Orders, waited_for: Iterable[QueueName], scope: Scope, now: int) -> list[QueueName]:
+    """The queues whose waiters have something to do after a jump of the clock to `now`: those of `scope` that have
+    an item that is due, and all others, whose waiters may have waited long enough."""
+    names = []
+    for name in waited_for:
+        due = orders[name].next_time() if name in orders else None
+        if name.scope != scope or (due is not None and due <= now):
+            names.append(name)
+    return names
+
+
 def extend_leases(orders: Orders, scope: Scope, by_ms: int) -> None:
     """The clock went forward by `by_ms` at once: who works on an item of `scope` keeps it for as long as before."""
     for name, order in orders.items():

@@ -282,8 +282,8 @@ class QueueLeases:
             if not waiting.futures:
                 del self.waited_for[name]
 
-    def wake_all(self) -> None:
-        for name in list(self.waited_for):
+    def wake(self, names: Iterable[QueueName]) -> None:
+        for name in names:
             self._wake(name)
 
     def settle(self, changes: Sequence[Change], first_item: int) -> list[Change]:

@@ -43,7 +43,7 @@ from nightbus.store.sqlite.account_contents import contents_of_account
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
 from nightbus.store.sqlite.names import Names
-from nightbus.store.sqlite.queue_times import extend_leases, next_time, worked_on
+from nightbus.store.sqlite.queue_times import extend_leases, next_time, to_be_woken, worked_on
 from nightbus.store.sqlite.queues import QueueLeases
 from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.sqlite.writer import StoreClosed, Writer
@@ -291,8 +291,9 @@ class SqliteStore:
 
     def jumped(self, by_ms: int) -> None:
         """To be called when the clock went forward by `by_ms` at once, as only a test's does."""
-        extend_leases(self._queues.orders, SYSTEM, by_ms)
-        self._queues.wake_all()
+        orders, waited_for = self._queues.orders, self._queues.waited_for
+        extend_leases(orders, SYSTEM, by_ms)
+        self._queues.wake(to_be_woken(orders, waited_for, SYSTEM, self._clock.now_ms()))
 
     async def forget_account(self, account: str) -> None:
         """Delete everything that is kept of an account, and the node's work for it, in one commit.
@@ -322,7 +323,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        self._queues.wake_all()
+        self._queues.wake(list(self._queues.waited_for))
         await asyncio.to_thread(self._stop_threads)
         for connection in (self._loop_reader, self._range_reader, self._long_reader, self._side):
             connection.close()
