@@ -1,5 +1,8 @@
 // What the map shows of the graph: groups collapsed or open, what a search leaves, traffic summed over what is collapsed. Pure.
+import { rate } from './format.js'
+
 export const MANY = 60      // from so many nodes on, groups start collapsed
+const FLOWING = 5000         // ms since the last event for which an edge is drawn as flowing
 const LOOSE = 12            // so many nodes of one kind without a stack are a group of their own
 
 export const KIND_NAMES = {
@@ -101,12 +104,20 @@ export function trafficOf(edge, traffic) {
   for (const part of edge.parts) {
     const one = traffic?.edges?.[part]
     if (!one) continue
-    sum ??= { rate: 0, errors: 0, last: 0 }
+    sum ??= { rate: 0, count: 0, errors: 0, last: 0, seconds: traffic.seconds ?? 60, flows: false }
     sum.rate += one.rate ?? 0
+    sum.count += one.count ?? 0
     sum.errors += one.errors ?? 0
     sum.last = Math.max(sum.last, one.last ?? 0)
   }
+  if (sum) sum.flows = (traffic.time ?? Date.now()) - sum.last < FLOWING
   return sum
 }
 
-export const sizeOf = node => (node.kind === 'group' ? { width: 212, height: 52 } : { width: 184, height: 38 })
+/** `12/s`, or for less than one a second how many there were: `3 in 60 s`. */
+export function flowText(flow) {
+  if (!flow?.count && !flow?.rate) return ''
+  return flow.rate >= 1 || !flow.count ? rate(flow.rate) : `${flow.count} in ${flow.seconds ?? 60} s`
+}
+
+export const sizeOf = node => (node.kind === 'group' ? { width: 200, height: 52 } : { width: 172, height: 40 })

@@ -1,7 +1,7 @@
 // The layout of the map by dagre: places of nodes, ways of edges, boxes around open groups. Pure.
 import { sizeOf } from './map_graph.js'
 
-const GAP = { nodesep: 18, ranksep: 72, edgesep: 8, marginx: 24, marginy: 24 }
+const GAP = { nodesep: 18, ranksep: 60, edgesep: 8, marginx: 24, marginy: 24 }
 
 function attempt(dagre, drawn, compound) {
   const graph = new dagre.Graph({ compound, multigraph: true })

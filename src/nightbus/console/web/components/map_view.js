@@ -1,25 +1,46 @@
 // Draws the map as SVG: moved by dragging, arrows and wheel, with live traffic on its edges.
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js'
-import { rate, shortName } from '../format.js'
+import { shortName } from '../format.js'
 import { useKeys } from '../keys.js'
-import { KIND_ICONS, groupName, trafficOf } from '../map_graph.js'
+import { KIND_ICONS, flowText, groupName, trafficOf } from '../map_graph.js'
 import { iconPath } from './icon.js'
 import { Button } from './page.js'
 
 const [LEAST, MOST] = [0.15, 2.5]
+const READABLE = 0.66      // everything is shown at once only if it is not smaller than this
 const STEP = 60
 
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
 
-/** A smooth way through the points: from middle to middle, bent at each point. */
-function pathOf(points) {
-  const middle = (a, b) => `${((a[0] + b[0]) / 2).toFixed(1)} ${((a[1] + b[1]) / 2).toFixed(1)}`
-  let path = `M${points[0][0].toFixed(1)} ${points[0][1].toFixed(1)}`
-  for (let index = 1; index < points.length - 1; index++) {
-    const end = index === points.length - 2 ? `${points[index + 1][0].toFixed(1)} ${points[index + 1][1].toFixed(1)}` : middle(points[index], points[index + 1])
-    path += `Q${points[index][0].toFixed(1)} ${points[index][1].toFixed(1)} ${end}`
+const at = point => `${point[0].toFixed(1)} ${point[1].toFixed(1)}`
+
+/** The way of an edge: to the right it leaves and enters in the middle of the sides, level; to the left it goes as it was laid out. */
+function wayOf(points, from, to) {
+  if (to.x - to.width / 2 <= from.x + from.width / 2) return bent(points)
+  const stops = [[from.x + from.width / 2, from.y], ...points.slice(2, -2), [to.x - to.width / 2, to.y]]
+  let path = `M${at(stops[0])}`
+  for (let index = 1; index < stops.length; index++) {
+    const [a, b] = [stops[index - 1], stops[index]]
+    const half = (b[0] - a[0]) / 2
+    path += `C${at([a[0] + half, a[1]])} ${at([b[0] - half, b[1]])} ${at(b)}`
   }
-  return points.length > 2 ? path : `${path}L${points[1].join(' ')}`
+  return path
+}
+
+/** A smooth way through the points: from middle to middle, bent at each point. */
+function bent(points) {
+  if (points.length < 3) return `M${points.map(at).join('L')}`
+  let path = `M${at(points[0])}`
+  for (let index = 1; index < points.length - 1; index++) {
+    const [a, b] = [points[index], points[index + 1]]
+    path += `Q${at(a)} ${index === points.length - 2 ? at(b) : at([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2])}`
+  }
+  return path
+}
+
+function middleOf(points, from, to) {
+  if (points.length > 3 || to.x - to.width / 2 <= from.x + from.width / 2) return points[Math.floor(points.length / 2)]
+  return [(from.x + from.width / 2 + to.x - to.width / 2) / 2, (from.y + to.y) / 2]
 }
 
 /** What is moved and how far: a transform kept outside of the components, so that a drag draws nothing anew. */
@@ -34,10 +55,8 @@ function useView(layout, svg, layer) {
     const box = svg.current?.getBoundingClientRect()
     if (!box?.width || !layout) return
     const whole = Math.min(box.width / (layout.width + 16), box.height / (layout.height + 16), 1.15)
-    const k = Math.max(whole, 0.3)
-    const x = Math.max(0, (box.width - layout.width * k) / 2)
-    const y = Math.max(0, (box.height - layout.height * k) / 2)
-    Object.assign(view.current, { k, x, y: layout.height * k > box.height ? 0 : y, touched: false })
+    const k = Math.max(whole, READABLE)
+    Object.assign(view.current, { k, x: Math.max(0, (box.width - layout.width * k) / 2), y: Math.max(0, (box.height - layout.height * k) / 2), touched: false })
     apply()
   }, [layout])
   const zoom = useCallback((factor, point) => {
@@ -105,7 +124,7 @@ function Node({ node, place, chosen, dim, tab, open }) {
   const { x, y, width, height } = place
   const group = node.kind === 'group'
   const classes = ['map-node', node.kind, node.failing && 'failing', node.state === 'disabled' && 'disabled', ['missing', 'elsewhere'].includes(node.state) && 'outside', chosen && 'chosen', dim && 'dim']
-  const below = group ? `${node.members.length} things, open` : [node.kind.replace('-', ' '), node.state && !['enabled', 'ACTIVE', 'Active'].includes(node.state) && node.state, node.kind === 'schedule' && node.detail].filter(Boolean).join(' · ')
+  const below = group ? `${node.members.length} things ▸` : [node.kind.replace('-', ' '), node.state && !['enabled', 'ACTIVE', 'Active'].includes(node.state) && node.state, node.kind === 'schedule' && node.detail].filter(Boolean).join(' · ')
   const pressed = event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.stopPropagation(); open(node) } }
   return html`<g class=${classes.filter(Boolean).join(' ')} transform=${`translate(${x - width / 2} ${y - height / 2})`} role="button" tabindex=${tab ? 0 : -1} data-node=${node.id}
       aria-label=${`${node.kind} ${node.name}${node.failing ? ', failing' : ''}${group ? ', collapsed' : ''}`} onClick=${() => open(node)} onKeyDown=${pressed}>
@@ -113,7 +132,7 @@ function Node({ node, place, chosen, dim, tab, open }) {
     ${group && html`<rect class="behind" x="4" y="4" width=${width} height=${height} rx="8" />`}
     <rect width=${width} height=${height} rx="8" />
     <g class="glyph" transform="translate(10 ${(height - 16) / 2})"><path d=${iconPath(group ? (node.group.startsWith('kind:') ? KIND_ICONS[node.group.slice(5)] : 'stack') : KIND_ICONS[node.kind] ?? 'out')} /></g>
-    <text class="name" x="35" y=${height / 2 - 3}>${cut(group ? node.name : shortName(node.name), group ? 25 : 22)}</text>
+    <text class="name" x="35" y=${height / 2 - 3}>${cut(group ? node.name : shortName(node.name), group ? 22 : 18)}</text>
     <text class="below" x="35" y=${height / 2 + 11}>${cut(below, 30)}</text>
     ${node.failing && html`<circle class="alarm" cx=${width - 11} cy="11" r="4" />`}
   </g>`
@@ -129,10 +148,10 @@ function Pulse({ path, turn, bad }) {
 
 function Edge({ edge, path, middle, flow, dim }) {
   const bad = flow?.errors > 0
-  const classes = ['map-edge', edge.kind, flow?.rate > 0 && 'flowing', bad && 'bad', edge.state === 'disabled' && 'disabled', dim && 'dim']
-  const text = flow?.rate > 0 ? rate(flow.rate) : ''
+  const classes = ['map-edge', edge.kind, flow?.flows && 'flowing', bad && 'bad', edge.state === 'disabled' && 'disabled', dim && 'dim']
+  const text = flowText(flow)
   return html`<g class=${classes.filter(Boolean).join(' ')} data-edge=${edge.id}>
-    <path d=${path} marker-end=${bad ? 'url(#arrow-bad)' : 'url(#arrow)'} />
+    <path d=${path} marker-end="url(#arrow)" />
     ${text && html`<text x=${middle[0]} y=${middle[1] - 4}>${text}</text>`}
   </g>`
 }
@@ -168,17 +187,18 @@ export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) 
     const made = new Map()
     for (const edge of drawn.edges) {
       const points = layout?.edges[edge.id]
-      if (points) made.set(edge.id, { path: pathOf(points), middle: points[Math.floor(points.length / 2)] })
+      const [from, to] = [layout?.nodes[edge.from], layout?.nodes[edge.to]]
+      if (points && from && to) made.set(edge.id, { path: wayOf(points, from, to), middle: middleOf(points, from, to) })
     }
     return made
   }, [layout])
   const pulses = usePulses(drawn, layout, traffic)
   const order = useMemo(() => drawn.nodes.filter(node => layout?.nodes[node.id]).sort((a, b) => layout.nodes[a.id].x - layout.nodes[b.id].x || layout.nodes[a.id].y - layout.nodes[b.id].y), [layout])
-  const [at, setAt] = useState(0)
+  const [tab, setTab] = useState(0)
   const step = by => {
     if (!order.length) return
-    const next = (at + by + order.length) % order.length
-    setAt(next)
+    const next = (tab + by + order.length) % order.length
+    setTab(next)
     show(layout.nodes[order[next].id])
     svg.current.querySelector(`[data-node="${CSS.escape(order[next].id)}"]`)?.focus({ preventScroll: true })
   }
@@ -190,8 +210,7 @@ export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) 
   return html`<div class="map">
     <svg ref=${svg} class="map-svg" role="group" aria-label="Map of buses, rules and targets" ...${pointers}>
       <defs>
-        <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path class="arrow" d="M0 0.5 7 4 0 7.5z" /></marker>
-        <marker id="arrow-bad" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path class="arrow bad" d="M0 0.5 7 4 0 7.5z" /></marker>
+        <marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.5 7.5 4 0 7.5z" fill="context-stroke" /></marker>
       </defs>
       <g ref=${layer}>
         ${layout && drawn.boxes.map(({ group }) => layout.boxes[group] && html`<g key=${group} class="map-box" transform=${`translate(${layout.boxes[group].x} ${layout.boxes[group].y})`}>
@@ -199,7 +218,7 @@ export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) 
           <g class="map-box-head" role="button" tabindex="-1" aria-label=${`Collapse ${groupName(group)}`} onClick=${() => toggle(group)}><rect class="hit" x="6" y="-10" width=${Math.min(26 + groupName(group).length * 7, layout.boxes[group].width)} height="20" rx="6" />
             <text x="12" y="4">▾ ${cut(groupName(group), 34)}</text></g></g>`)}
         ${drawn.edges.map(edge => paths.has(edge.id) && html`<${Edge} key=${edge.id} edge=${edge} ...${paths.get(edge.id)} flow=${trafficOf(edge, traffic)} dim=${dimmed(edge.from) && dimmed(edge.to)} />`)}
-        ${layout && drawn.nodes.map(node => layout.nodes[node.id] && html`<${Node} key=${node.id} node=${node} place=${layout.nodes[node.id]} chosen=${chosen === node.id} dim=${dimmed(node.id)} tab=${order[at]?.id === node.id} open=${open} />`)}
+        ${layout && drawn.nodes.map(node => layout.nodes[node.id] && html`<${Node} key=${node.id} node=${node} place=${layout.nodes[node.id]} chosen=${chosen === node.id} dim=${dimmed(node.id)} tab=${order[tab]?.id === node.id} open=${open} />`)}
         ${pulses.map(one => paths.has(one.edge) && html`<${Pulse} key=${one.key} path=${paths.get(one.edge).path} turn=${one.turn} bad=${one.bad} />`)}
       </g>
     </svg>

@@ -1,9 +1,9 @@
 // The map: what is deployed, from producers over buses and rules to targets, with what flows through it now; or the same as a list.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
-import { count, rate, shortName, when } from '../format.js'
+import { count, shortName, when } from '../format.js'
 import { useLive, useLoad, usePref, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
-import { KIND_ICONS, KIND_NAMES, MANY, foundBy, groupsOf, readGraph, visible } from '../map_graph.js'
+import { KIND_ICONS, KIND_NAMES, MANY, flowText, foundBy, groupsOf, readGraph, visible } from '../map_graph.js'
 import { MapView } from '../components/map_view.js'
 import { SidePanel } from '../components/dialog.js'
 import { Empty, Loaded, Skeleton } from '../components/empty.js'
@@ -58,7 +58,7 @@ function Flow({ edges, end, graph, traffic, choose }) {
       const other = nodes.get(edge[end])
       const flow = traffic?.edges?.[edge.id]
       return html`<li key=${edge.id}><button type="button" class="flow-row" onClick=${() => choose(other)}><${Icon} name=${KIND_ICONS[other.kind] ?? 'out'} /><span class="cut grow" title=${other.name}>${shortName(other.name)}</span>
-        <span class="muted">${edge.kind}${edge.state === 'disabled' ? ', disabled' : ''}</span>${flow?.rate > 0 && html`<span class=${flow.errors > 0 ? 'chip bare bad' : 'chip bare good'}>${rate(flow.rate)}</span>`}</button></li>`
+        <span class="muted">${edge.kind}${edge.state === 'disabled' ? ', disabled' : ''}</span>${flowText(flow) && html`<span class=${flow.errors > 0 ? 'chip bare bad' : 'chip bare good'}>${flowText(flow)}</span>`}</button></li>`
     })}</ul></div>`
 }
 
@@ -87,12 +87,7 @@ function Panel({ node, graph, traffic, choose, close }) {
 
 function List({ graph, found, hidden, traffic, choose }) {
   const rows = graph.nodes.filter(node => !hidden.has(node.kind) && (!found || found.hits.has(node.id)))
-  const rates = new Map()
-  for (const edge of graph.edges) {
-    const flow = traffic?.edges?.[edge.id]?.rate ?? 0
-    rates.set(edge.to, (rates.get(edge.to) ?? 0) + flow)
-    if (!graph.edges.some(one => one.to === edge.from)) rates.set(edge.from, (rates.get(edge.from) ?? 0) + flow)
-  }
+  const through = node => traffic?.nodes?.[node.id] ?? null
   const targets = id => graph.edges.filter(edge => edge.from === id).length
   const columns = [
     { key: 'name', title: 'Name', cell: node => html`<span class="row"><${Icon} name=${KIND_ICONS[node.kind] ?? 'out'} /><span class="name" title=${node.name}>${shortName(node.name)}</span></span>` },
@@ -100,7 +95,7 @@ function List({ graph, found, hidden, traffic, choose }) {
     { key: 'stack', title: 'Stack', wide: true },
     { key: 'state', title: 'State', sort: node => (node.failing ? 'failing' : node.state), cell: node => (node.failing ? html`<${StateChip} state="failed" label="failing" />` : node.state && html`<${StateChip} state=${node.state} />`) },
     { key: 'out', title: 'Goes to', num: true, wide: true, sort: node => targets(node.id), cell: node => targets(node.id) || '' },
-    { key: 'rate', title: 'Traffic', num: true, sort: node => rates.get(node.id) ?? 0, cell: node => rate(rates.get(node.id)) },
+    { key: 'rate', title: 'Traffic', num: true, sort: node => through(node)?.count ?? 0, cell: node => flowText(through(node)) },
   ]
   return html`<${Table} label="Everything on the map" columns=${columns} rows=${rows} onOpen=${choose} empty=${html`<div class="card"><${Empty} title="Nothing fits">Search for a part of a name, a kind or a stack.<//></div>`} />`
 }
