@@ -1,18 +1,10 @@
 // What the map shows of the graph: groups collapsed or open, what a search leaves, traffic summed over what is collapsed. Pure.
 import { rate } from './format.js'
+import { KIND_NAMES } from './map_kinds.js'
 
 export const MANY = 60      // from so many nodes on, groups start collapsed
 const FLOWING = 5000         // ms since the last event for which an edge is drawn as flowing
 const LOOSE = 12            // so many nodes of one kind without a stack are a group of their own
-
-export const KIND_NAMES = {
-  producer: 'Producers', api: 'APIs', schedule: 'Schedules', bus: 'Buses', rule: 'Rules', function: 'Functions', queue: 'Queues', topic: 'Topics', stream: 'Streams',
-  bucket: 'Buckets', archive: 'Archives', 'log-group': 'Log groups', 'api-destination': 'API destinations', connection: 'Connections', endpoint: 'Endpoints', destination: 'Others',
-}
-export const KIND_ICONS = {
-  producer: 'user', api: 'globe', schedule: 'clock', bus: 'bus', rule: 'rules', function: 'function', queue: 'queue', topic: 'topic', stream: 'queue',
-  bucket: 'bucket', archive: 'archive', 'log-group': 'logs', 'api-destination': 'globe', connection: 'access', endpoint: 'globe', destination: 'out',
-}
 
 /** Edges have `from` and `to`, whatever the answer calls them. */
 export function readGraph(answer) {

@@ -31,18 +31,22 @@ export function LineChart({ series, height = 120, unit = short, label }) {
   const x = ms => ((ms - from) / Math.max(1, to - from)) * width
   const y = value => bottom - (value / top) * (bottom - 8)
   const path = points => points.filter(point => point[1] !== null).map((point, index) => `${index ? 'L' : 'M'}${x(point[0]).toFixed(1)} ${y(point[1]).toFixed(1)}`).join('')
+  const area = points => {
+    const known = points.filter(point => point[1] !== null)
+    return `${path(known)}L${x(known[known.length - 1][0]).toFixed(1)} ${bottom}L${x(known[0][0]).toFixed(1)} ${bottom}Z`
+  }
   const moved = event => {
-    const area = box.current.getBoundingClientRect()
-    const ms = from + ((event.clientX - area.left) / area.width) * (to - from)
+    const frame = box.current.getBoundingClientRect()
+    const ms = from + ((event.clientX - frame.left) / frame.width) * (to - from)
     setAt(times.reduce((best, one, index) => (Math.abs(one - ms) < Math.abs(times[best] - ms) ? index : best), 0))
   }
-  const last = times.length - 1
+  const last = Math.max(0, times.length - 1)
   const shown = at ?? last
   return html`<figure>
     <svg ref=${box} class="chart" height=${height} viewBox=${`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label=${label}
       onPointerMove=${moved} onPointerLeave=${() => setAt(null)}>
       ${[0, 0.5, 1].map(part => html`<line class="grid" x1="0" x2=${width} y1=${y(top * part)} y2=${y(top * part)} vector-effect="non-scaling-stroke" />`)}
-      ${series.map((one, index) => html`${index === 0 && one.points.length > 1 && html`<path class="area" d=${`${path(one.points)}L${width} ${bottom}L0 ${bottom}Z`} />`}
+      ${series.map((one, index) => html`${index === 0 && path(one.points) && html`<path class="area" d=${area(one.points)} />`}
         <path class=${`line ${one.kind ?? ''}`} d=${path(one.points)} />`)}
       ${at !== null && html`<line class="grid" x1=${x(times[at])} x2=${x(times[at])} y1="0" y2=${bottom} vector-effect="non-scaling-stroke" />`}
     </svg>

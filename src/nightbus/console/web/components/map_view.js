@@ -2,7 +2,8 @@
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js'
 import { shortName } from '../format.js'
 import { useKeys } from '../keys.js'
-import { KIND_ICONS, flowText, groupName, trafficOf } from '../map_graph.js'
+import { flowText, groupName, trafficOf } from '../map_graph.js'
+import { KIND_ICONS } from '../map_kinds.js'
 import { iconPath } from './icon.js'
 import { Button } from './page.js'
 

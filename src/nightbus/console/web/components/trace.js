@@ -1,7 +1,8 @@
 // The way of an event as a tree with a timeline: rules and targets, attempts, runs with their logs in place, and what they caused.
 import { html, useMemo, useState } from '../html.js'
-import { clock, duration, nameOf, shortName, when } from '../format.js'
+import { clock, duration, shortName, when } from '../format.js'
 import { href, pathOf } from '../router.js'
+import { pageOfArn } from '../resource_links.js'
 import { spanOf, traceRows } from '../trace_rows.js'
 import { StateChip } from './chip.js'
 import { Icon } from './icon.js'
@@ -28,13 +29,8 @@ function Bar({ row, span }) {
 
 function linkOf(row) {
   if (row.event) return href(pathOf('events', row.event))
-  const service = String(row.arn).split(':')[2]
   if (row.kind === 'cause' && row.name) return href(pathOf('functions', row.name))
-  if (service === 'lambda') return href(pathOf('functions', nameOf(row.arn)))
-  if (service === 'sqs') return href(pathOf('queues', nameOf(row.arn)))
-  if (service === 'logs') return href('/logs', { group: String(row.arn).split(':log-group:')[1]?.replace(/:\*$/, '') })
-  if (service === 'events') return href('/events', { bus: nameOf(row.arn) })
-  return null
+  return pageOfArn(row.arn)
 }
 
 function Label({ row }) {

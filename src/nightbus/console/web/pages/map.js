@@ -2,8 +2,10 @@
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
 import { count, shortName, when } from '../format.js'
 import { useLive, useLoad, usePref, useQuery } from '../hooks.js'
+import { pageOfArn } from '../resource_links.js'
 import { href, pathOf } from '../router.js'
-import { KIND_ICONS, KIND_NAMES, MANY, flowText, foundBy, groupsOf, readGraph, visible } from '../map_graph.js'
+import { MANY, flowText, foundBy, groupsOf, readGraph, visible } from '../map_graph.js'
+import { KIND_ICONS, KIND_NAMES } from '../map_kinds.js'
 import { MapView } from '../components/map_view.js'
 import { SidePanel } from '../components/dialog.js'
 import { Empty, Loaded, Skeleton } from '../components/empty.js'
@@ -15,13 +17,15 @@ import { Button, Page } from '../components/page.js'
 import { Table } from '../components/table.js'
 
 /** Where a thing has a page of its own. */
-export function addressOf(node) {
-  const last = node.name
-  return {
-    function: () => href(pathOf('functions', last)), queue: () => href(pathOf('queues', last)), bus: () => href('/events', { bus: last }),
-    rule: () => href('/rules', { rule: last }), schedule: () => href('/rules', { rule: last }), 'log-group': () => href('/logs', { group: last }),
-    archive: () => href('/replay'), producer: () => href('/events', { source: last }),
-  }[node.kind]?.() ?? null
+function addressOf(node) {
+  if (node.kind === 'bus') return href('/events', { bus: node.name })
+  if (node.kind === 'producer') return href('/events', { source: node.name })
+  return pageOfArn(node.id)
+}
+/** The bus whose events a rule matches. */
+const busOf = (node, graph) => {
+  const from = graph.edges.find(edge => edge.to === node.id && edge.kind === 'matches')?.from
+  return graph.nodes.find(one => one.id === from)?.name
 }
 const OPEN_LABELS = { bus: 'Its events', producer: 'Its events', 'log-group': 'Its log', archive: 'Archives and replays' }
 
@@ -79,7 +83,7 @@ function Panel({ node, graph, traffic, choose, close }) {
       ['Id', /^arn:/.test(node.id) && html`<${Id} value=${node.id} />`],
     ]} />
     ${address && html`<div class="row"><${Button} to=${address} icon=${KIND_ICONS[node.kind]}>${OPEN_LABELS[node.kind] ?? 'Open'}<//>
-      ${node.kind === 'rule' && html`<${Button} icon="pattern" to=${href('/patterns', { rule: node.name })}>Try its pattern<//>`}</div>`}
+      ${node.kind === 'rule' && html`<${Button} icon="pattern" to=${href('/patterns', { rule: node.name, bus: busOf(node, graph) })}>Try its pattern<//>`}</div>`}
     <${Flow} edges=${into} end="from" graph=${graph} traffic=${traffic} choose=${choose} />
     <${Flow} edges=${out} end="to" graph=${graph} traffic=${traffic} choose=${choose} />
   <//>`
