@@ -106,10 +106,10 @@ export function trafficOf(edge, traffic) {
   return sum
 }
 
-/** `12/s`, or for less than one a second how many there were: `3 in 60 s`. */
+/** `12/s`, or for less than one a second how many there were: `3/min`. */
 export function flowText(flow) {
   if (!flow?.count && !flow?.rate) return ''
-  return flow.rate >= 1 || !flow.count ? rate(flow.rate) : `${flow.count} in ${flow.seconds ?? 60} s`
+  return flow.rate >= 1 || !flow.count ? rate(flow.rate) : (flow.seconds ?? 60) === 60 ? `${flow.count}/min` : `${flow.count} in ${flow.seconds} s`
 }
 
 export const sizeOf = node => (node.kind === 'group' ? { width: 200, height: 52 } : { width: 172, height: 40 })

@@ -15,10 +15,14 @@ const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…
 
 const at = point => `${point[0].toFixed(1)} ${point[1].toFixed(1)}`
 
-/** The way of an edge: to the right it leaves and enters in the middle of the sides, level; to the left it goes as it was laid out. */
-function wayOf(points, from, to) {
-  if (to.x - to.width / 2 <= from.x + from.width / 2) return bent(points)
-  const stops = [[from.x + from.width / 2, from.y], ...points.slice(2, -2), [to.x - to.width / 2, to.y]]
+/** The stops of an edge to the right: it leaves and enters in the middle of the sides. Null for one that goes back to the left. */
+function stopsOf(points, from, to) {
+  if (to.x - to.width / 2 <= from.x + from.width / 2) return null
+  return [[from.x + from.width / 2, from.y], ...points.slice(2, -2), [to.x - to.width / 2, to.y]]
+}
+
+/** The way through the stops, level at each. */
+function level(stops) {
   let path = `M${at(stops[0])}`
   for (let index = 1; index < stops.length; index++) {
     const [a, b] = [stops[index - 1], stops[index]]
@@ -26,6 +30,17 @@ function wayOf(points, from, to) {
     path += `C${at([a[0] + half, a[1]])} ${at([b[0] - half, b[1]])} ${at(b)}`
   }
   return path
+}
+
+/** Path of an edge and where its label stands: on its last piece, where edges from one thing are apart already. */
+function wayOf(points, from, to) {
+  const stops = stopsOf(points, from, to)
+  if (!stops) return { path: bent(points), middle: points[Math.floor(points.length / 2)] }
+  const [a, b] = stops.slice(-2)
+  const part = 0.6
+  const height = part * part * (3 - 2 * part)  // of a curve that is level at both ends
+  const along = part ** 3 + 1.5 * part * (1 - part)
+  return { path: level(stops), middle: [a[0] + (b[0] - a[0]) * along, a[1] + (b[1] - a[1]) * height] }
 }
 
 /** A smooth way through the points: from middle to middle, bent at each point. */
@@ -37,11 +52,6 @@ function bent(points) {
     path += `Q${at(a)} ${index === points.length - 2 ? at(b) : at([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2])}`
   }
   return path
-}
-
-function middleOf(points, from, to) {
-  if (points.length > 3 || to.x - to.width / 2 <= from.x + from.width / 2) return points[Math.floor(points.length / 2)]
-  return [(from.x + from.width / 2 + to.x - to.width / 2) / 2, (from.y + to.y) / 2]
 }
 
 /** What is moved and how far: a transform kept outside of the components, so that a drag draws nothing anew. */
@@ -134,7 +144,7 @@ function Node({ node, place, chosen, dim, tab, open }) {
     <rect width=${width} height=${height} rx="8" />
     <g class="glyph" transform="translate(10 ${(height - 16) / 2})"><path d=${iconPath(group ? (node.group.startsWith('kind:') ? KIND_ICONS[node.group.slice(5)] : 'stack') : KIND_ICONS[node.kind] ?? 'out')} /></g>
     <text class="name" x="35" y=${height / 2 - 3}>${cut(group ? node.name : shortName(node.name), group ? 22 : 18)}</text>
-    <text class="below" x="35" y=${height / 2 + 11}>${cut(below, 30)}</text>
+    <text class="below" x="35" y=${height / 2 + 11}>${cut(below, 24)}</text>
     ${node.failing && html`<circle class="alarm" cx=${width - 11} cy="11" r="4" />`}
   </g>`
 }
@@ -189,7 +199,7 @@ export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) 
     for (const edge of drawn.edges) {
       const points = layout?.edges[edge.id]
       const [from, to] = [layout?.nodes[edge.from], layout?.nodes[edge.to]]
-      if (points && from && to) made.set(edge.id, { path: wayOf(points, from, to), middle: middleOf(points, from, to) })
+      if (points && from && to) made.set(edge.id, wayOf(points, from, to))
     }
     return made
   }, [layout])

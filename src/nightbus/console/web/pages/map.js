@@ -48,7 +48,7 @@ function useLayout(drawn) {
 }
 
 function useTraffic() {
-  const first = useLoad('/traffic', { seconds: 60 }).data
+  const first = useLoad('/traffic', { seconds: 10 }).data
   const [latest, setLatest] = useState(null)
   useLive(['traffic'], {}, (data, topic) => topic === 'traffic' && setLatest(Array.isArray(data) ? data[data.length - 1] : data))
   return latest ?? first
