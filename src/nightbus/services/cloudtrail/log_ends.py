@@ -5,6 +5,8 @@ An offset and not a time says it, since a clock that is set back gives records t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nightbus.aws.calls import Scope
 from nightbus.identity.audit import TRAIL
 from nightbus.services.context import Platform
@@ -24,6 +26,6 @@ async def _end_of(platform: Platform, scope: Scope) -> int:
     return newest[0].offset if newest else 0
 
 
-def since_of(positions: dict[str, int], region: str, since: int) -> int | None:
+def since_of(positions: Mapping[str, int], region: str, since: int) -> int | None:
     """Return the time (UTC ms) from which on records count: only where no position of the Region is known."""
     return None if region in positions else since

@@ -18,17 +18,15 @@ import orjson
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix
-from nightbus.identity.audit import TRAIL
 from nightbus.keys.uses import KeyUser, data_key_source
-from nightbus.services.cloudtrail.log_ends import since_of
 from nightbus.services.cloudtrail.notices import announce
 from nightbus.services.cloudtrail.records import PRINCIPAL, folder_of, trail_arn
 from nightbus.services.cloudtrail.selectors import is_wanted
+from nightbus.services.cloudtrail.unread_records import unread_records
 from nightbus.services.context import Platform
 from nightbus.store.interface import Entry
 
 log = logging.getLogger("nightbus.cloudtrail")
-_MOST_RECORDS = 5000  # in one file
 
 
 async def deliver_files(
@@ -39,14 +37,7 @@ async def deliver_files(
     files = {region: list(those) for region, those in value.get("files", {}).items()}
     changes: dict[str, Any] = {}
     for region in regions:
-        source = Scope(scope.account, region)
-        while entries := await platform.store.read(
-            source,
-            TRAIL,
-            after=positions.get(region, 0),
-            since=since_of(positions, region, value["started"]),
-            limit=_MOST_RECORDS,
-        ):
+        async for entries in unread_records(platform, scope.account, region, positions, value["started"]):
             records = await asyncio.to_thread(_wanted, entries, value)
             if records:
                 try:

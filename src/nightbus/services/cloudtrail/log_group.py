@@ -18,15 +18,13 @@ import orjson
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
-from nightbus.identity.audit import TRAIL
-from nightbus.services.cloudtrail.log_ends import since_of
 from nightbus.services.cloudtrail.records import PRINCIPAL, trail_arn
 from nightbus.services.cloudtrail.selectors import is_wanted
+from nightbus.services.cloudtrail.unread_records import unread_records
 from nightbus.services.context import Context, Platform
 from nightbus.store.interface import Entry
 
 log = logging.getLogger("nightbus.cloudtrail")
-_MOST_EVENTS = 5000
 _MOST_BYTES = 1_000_000  # of a batch; PutLogEvents takes 1,048,576, with 26 for each event
 _EXTRA_BYTES = 26
 _GROUP = "log-group:"
@@ -43,14 +41,7 @@ async def deliver_events(
     positions = dict(before)
     changes: dict[str, Any] = {}
     for region in regions:
-        source = Scope(scope.account, region)
-        while entries := await platform.store.read(
-            source,
-            TRAIL,
-            after=positions.get(region, 0),
-            since=since_of(positions, region, _since(value)),
-            limit=_MOST_EVENTS,
-        ):
+        async for entries in unread_records(platform, scope.account, region, positions, _since(value)):
             wanted = await asyncio.to_thread(_wanted, entries, value)
             try:
                 for batch in _batches(wanted):

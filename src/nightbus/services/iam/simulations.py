@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
@@ -39,6 +39,18 @@ _OWNER = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):root|(\d{12})")
 _BOUNDARIES = 1
 
 
+class _Asked(NamedTuple):
+    """What the requests of both simulations have alike."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+    resource_policy: str | None
+    resource_owner: str | None
+    context: Entries
+    max_items: int
+    marker: str | None
+
+
 async def simulate_custom_policy(
     ctx: Context,
     *,
@@ -57,16 +69,11 @@ async def simulate_custom_policy(
     _refuse_handling("SimulateCustomPolicy", resource_handling_option)
     if resource_policy is not None and caller_arn is None:
         raise invalid_input("CallerArn is required with ResourcePolicy.")
-    caller = _caller(ctx, caller_arn, None)
-    simulation = Simulation(
-        _inputs(policy_input_list),
-        _boundary_input(permissions_boundary_policy_input_list),
-        _resource_source(resource_policy),
-        caller,
-        {**_moment(ctx), **context_values(context_entries)},
+    boundary = _boundary_input(permissions_boundary_policy_input_list)
+    asked = _Asked(
+        action_names, resource_arns, resource_policy, resource_owner, context_entries, max_items, marker
     )
-    pairs = _pairs(action_names, resource_arns)
-    return await _page(simulation, pairs, _owner(resource_owner) or caller.account, caller, max_items, marker)
+    return await _simulated(ctx, _inputs(policy_input_list), boundary, _caller(ctx, caller_arn, None), asked)
 
 
 async def simulate_principal_policy(
@@ -97,16 +104,11 @@ async def simulate_principal_policy(
         and not any(one.get("PolicyType") == "permission-boundary" for one in policy_exclusion_list)
     ):
         boundary = Source(limit.rsplit("/", 1)[-1], "user-managed", await managed_text(ctx, limit))
-    caller = _caller(ctx, caller_arn, entity)
-    simulation = Simulation(
-        [*(one.source for one in held), *_inputs(policy_input_list)],
-        boundary,
-        _resource_source(resource_policy),
-        caller,
-        {**_moment(ctx), **context_values(context_entries)},
+    policies = [*(one.source for one in held), *_inputs(policy_input_list)]
+    asked = _Asked(
+        action_names, resource_arns, resource_policy, resource_owner, context_entries, max_items, marker
     )
-    pairs = _pairs(action_names, resource_arns)
-    return await _page(simulation, pairs, _owner(resource_owner) or caller.account, caller, max_items, marker)
+    return await _simulated(ctx, policies, boundary, _caller(ctx, caller_arn, entity), asked)
 
 
 async def get_context_keys_for_custom_policy(
@@ -121,6 +123,21 @@ async def get_context_keys_for_principal_policy(
     held = await policies_of(ctx, await entity_of(ctx, policy_source_arn))
     texts = [one.text for one in held] + [one.text for one in _inputs(policy_input_list)]
     return {"ContextKeyNames": context_keys(texts)}
+
+
+async def _simulated(
+    ctx: Context,
+    policies: Sequence[Source],
+    boundary: Source | None,
+    caller: SimulatedCaller,
+    asked: _Asked,
+) -> dict[str, Any]:
+    """Return what the policies, the boundary and the resource's policy say to each action on each resource."""
+    values = {**_moment(ctx), **context_values(asked.context)}
+    simulation = Simulation(policies, boundary, _resource_source(asked.resource_policy), caller, values)
+    pairs = _pairs(asked.actions, asked.resources)
+    owner = _owner(asked.resource_owner) or caller.account
+    return await _page(simulation, pairs, owner, caller, asked.max_items, asked.marker)
 
 
 def _refuse_handling(operation: str, option: str | None) -> None:
