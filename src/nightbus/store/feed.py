@@ -65,6 +65,9 @@ class Feed:
 
         return end
 
+    def in_memory(self) -> dict[str, int]:
+        return {"listeners of the feed": len(self._watches)}
+
     def _sum_up(self) -> None:
         self._kinds = frozenset[str]().union(*(watch.kinds for watch in self._watches))
         self._queues = any(watch.queues for watch in self._watches)

@@ -192,3 +192,15 @@ def test_a_line_leads_to_its_invocation_and_its_event(
     only = api.get("/logs/events", group=group, stream=stream["name"], filter="got", limit=1)["events"]
     assert [line["id"] for line in only] == [printed["id"]]
     assert api.send("GET", "/_nightbus/api/logs/events?group=none").status in (400, 404)
+
+
+def test_streams_that_ended_leave_nothing_behind(api: Caller) -> None:
+    def listeners() -> int:
+        return int(api.send("GET", "/_nightbus/sizes").json["memory"]["listeners of the feed"])
+
+    before = listeners()  # of a node that may still be starting: some of its own come later
+    for _ in range(20):
+        with live(api, topics="events,deliveries,logs,replays", group="/a"):
+            pass
+        assert api.send("GET", "/_nightbus/api/live?topics=events,logs&filter=%7B").status == 400
+    wait_for(lambda: listeners() < before + 20)

@@ -140,6 +140,13 @@ async def _send(
 
 async def _stream(request: AdminRequest, node: Node, stream: EventStream) -> None:
     """Sends messages until the client is gone, the node stops, or the stream is not to go on."""
+    try:
+        await _send_stream(request, node, stream)
+    finally:
+        stream.close()
+
+
+async def _send_stream(request: AdminRequest, node: Node, stream: EventStream) -> None:
     headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no"), *API_HEADERS]
     await request.send({"type": "http.response.start", "status": 200, "headers": headers})
     sending = asyncio.create_task(_send_messages(request, stream))

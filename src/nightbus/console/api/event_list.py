@@ -18,6 +18,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.threads import aside
 from nightbus.console.api.event_rows import (
+    FAILED,
     STATES,
     UNMATCHED,
     WAITING,
@@ -38,8 +39,9 @@ from nightbus.store.interface import Entry, Store
 
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 16 * 1024 * 1024
-_FIRST_PIECE, _LARGEST_PIECE = 50, 1_000  # entries, each of which may have several events
+_FIRST_PIECE, _LARGEST_PIECE = 50, 400  # entries, each of which may have several events
 _PIECE_BYTES = 2 * 1024 * 1024
+_LEAST_TOGETHER = 200  # events whose states are looked up at once
 _OUTCOMES_TOGETHER = 50  # for more events than this, the outcome log is read by time
 _SPAN_ENTRIES = 4_000
 _SPAN_MS = 60_000  # within which most deliveries end
@@ -112,12 +114,13 @@ class _Search:
             entries = await self._read(logs)
             length = sum(len(entry.data) for entry in entries)
             piece = await aside(length, self._look, entries)
-            rows += await self._rows(piece.found)
+            rows += await self._rows(piece.found, limit - len(rows))
             self._place = piece.last or self._place
             looked, size = looked + piece.looked, size + length
-        if len(rows) > limit:
+        if len(rows) >= limit:  # what was found beyond them is looked for again
             rows = rows[:limit]
-            self._place, self._ended = rows[-1][0], False
+            self._ended = self._ended and self._place == rows[-1][0]
+            self._place = rows[-1][0]
         place = self._place
         return EventList(
             events=[row for _, row in rows],
@@ -164,10 +167,22 @@ class _Search:
                     piece.found.append(_Found(place, bus, head, notes_in(line)))
         return piece
 
-    async def _rows(self, found: Sequence[_Found]) -> list[tuple[_Place, EventRow]]:
-        """With their states, and without those that are in another state than is asked for."""
-        if self._query.state == UNMATCHED:
+    async def _rows(self, found: Sequence[_Found], most: int) -> list[tuple[_Place, EventRow]]:
+        """The first ones in the state that is asked for: `most` of them at least, where there are so many."""
+        state = self._query.state
+        if state == UNMATCHED:
             found = [one for one in found if not one.notes]
+        elif state in (FAILED, WAITING):  # only what was queued can be either
+            found = [one for one in found if _is_queued(one)]
+        rows: list[tuple[_Place, EventRow]] = []
+        step = max(most, _LEAST_TOGETHER)
+        for at in range(0, len(found), step):
+            rows += await self._with_states(found[at : at + step])
+            if len(rows) >= most:
+                break
+        return rows
+
+    async def _with_states(self, found: Sequence[_Found]) -> list[tuple[_Place, EventRow]]:
         outcomes = {}
         for bus in {one.bus for one in found}:
             queued = [one for one in found if one.bus == bus and _is_queued(one)]

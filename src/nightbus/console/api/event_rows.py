@@ -77,7 +77,7 @@ class EventFilter:
 
     source: Callable[[str], Any] | None
     detail_type: Callable[[str], Any] | None
-    needle: bytes
+    needles: tuple[bytes, ...]  # the text as it stands in JSON, or in one of its strings
     index: RuleIndex | None
 
     @classmethod
@@ -91,15 +91,17 @@ class EventFilter:
                 raise AwsError("InvalidEventPatternException", str(broken)) from broken
             index = RuleIndex()
             index.add("", parsed)
-        needle = json.dumps(chosen.text.lower(), ensure_ascii=False)[1:-1].encode("utf-8", "replace")
-        return cls(_whole(chosen.source), _whole(chosen.detail_type), needle, index)
+        text = chosen.text.lower()
+        forms = {text, json.dumps(text, ensure_ascii=False)[1:-1]} - {""}
+        needles = tuple(one.encode("utf-8", "replace") for one in forms)
+        return cls(_whole(chosen.source), _whole(chosen.detail_type), needles, index)
 
     def head(self, text: bytes) -> Head | None:
         """What a row needs of an event that is asked for, None for another."""
-        if self.needle and self.needle not in (
-            text.lower() if text.isascii() else text.decode().lower().encode()
-        ):
-            return None
+        if self.needles:
+            lowered = text.lower() if text.isascii() else text.decode().lower().encode()
+            if not any(needle in lowered for needle in self.needles):
+                return None
         head = decode_head(text)
         if self.source is not None and not self.source(head.source):
             return None

@@ -7,6 +7,7 @@ Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from nightbus.aws.errors import AwsError
@@ -32,38 +33,44 @@ async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
         raise AwsError("ValidationException", f"`topics` must be some of {', '.join(sorted(TOPICS))}.")
     position = request.http.header("last-event-id") or query.position.encode()
     positions = Positions.of(position, request.now_ms())
-    topics = {name: TOPICS[name](request, query, positions) for name in names}
-    session = request.session
-    return EventStream(_messages(request, topics, positions), lambda: session is None or not session.ended)
+    topics: dict[str, Topic] = {}
 
-
-async def _messages(
-    request: ApiRequest, topics: dict[str, Topic], positions: Positions
-) -> AsyncIterator[bytes]:
-    clock = request.node.clock
-    due = dict.fromkeys(topics, 0.0)
-    quiet_since = clock.monotonic()
-    yield b"retry: 1000\nid: %b\n: begun\n\n" % positions.text()
-    try:
-        while True:
-            messages = []
-            for name, topic in topics.items():
-                if due[name] <= clock.monotonic():
-                    news = await topic.read()
-                    due[name] = clock.monotonic() + topic.every_ms / 1000
-                    if news:
-                        messages.append(b"event: %b\ndata: [%b]\n" % (name.encode(), b",".join(news)))
-            now = clock.monotonic()
-            if messages:  # the id belongs to the last one: all of them were read by then
-                quiet_since = now
-                yield b"\n".join(messages) + b"id: %b\n\n" % positions.text()
-            elif now - quiet_since >= _BEAT_SECONDS:
-                quiet_since = now
-                yield b": beat\n\n"
-            await clock.sleep(max(_LEAST_SECONDS, min(due.values()) - clock.monotonic()))
-    finally:
+    def close() -> None:
         for topic in topics.values():
             topic.close()
+
+    try:
+        for name in names:
+            topics[name] = TOPICS[name](request, query, positions)
+    except BaseException:
+        close()
+        raise
+    session = request.session
+    messages = _messages(topics, positions)
+    return EventStream(messages, lambda: session is None or not session.ended, close)
+
+
+async def _messages(topics: dict[str, Topic], positions: Positions) -> AsyncIterator[bytes]:
+    time = asyncio.get_running_loop().time  # of whoever looks, also where the node has a virtual clock
+    due = dict.fromkeys(topics, 0.0)
+    quiet_since = time()
+    yield b"retry: 1000\nid: %b\n: begun\n\n" % positions.text()
+    while True:
+        messages = []
+        for name, topic in topics.items():
+            if due[name] <= time():
+                news = await topic.read()
+                due[name] = time() + topic.every_ms / 1000
+                if news:
+                    messages.append(b"event: %b\ndata: [%b]\n" % (name.encode(), b",".join(news)))
+        now = time()
+        if messages:  # the id belongs to the last one: all of them were read by then
+            quiet_since = now
+            yield b"\n".join(messages) + b"id: %b\n\n" % positions.text()
+        elif now - quiet_since >= _BEAT_SECONDS:
+            quiet_since = now
+            yield b": beat\n\n"
+        await asyncio.sleep(max(_LEAST_SECONDS, min(due.values()) - time()))
 
 
 ROUTES: Routes = {"GET /live": live}

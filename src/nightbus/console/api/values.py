@@ -62,10 +62,12 @@ class WithHeaders(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class EventStream:
-    """An answer without an end: server-sent events. `still` says, about once a second, whether to go on."""
+    """An answer without an end: server-sent events. `still` says, about once a second, whether to go on; `close` is
+    called at the end."""
 
     messages: AsyncIterator[bytes]
     still: Callable[[], bool]
+    close: Callable[[], None]
 
 
 def as_json(value: Any) -> Json:

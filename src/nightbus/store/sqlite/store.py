@@ -316,6 +316,7 @@ class SqliteStore:
             **self._names.in_memory(),
             **self._writer.in_memory(),
             **self._queues.in_memory(),
+            **self._feed.in_memory(),
             "blobs not kept yet": self._blobs.pinned,
         }
 

@@ -1,0 +1,154 @@
+"""The search through the history: its pages, its bounds, and the states of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.clock import SystemClock
+from nightbus.console.api import event_list
+from nightbus.console.api.event_list import EventList, EventQuery, find_events
+from nightbus.console.api.event_rows import DELIVERED, FAILED, UNMATCHED, WAITING, EventFilter, state_of
+from nightbus.delivery.history import DeliveryNote
+from nightbus.store.interface import Append
+from nightbus.store.sqlite.store import SqliteStore
+
+SCOPE = Scope("000000000000", "us-east-1")
+NOW = 1_800_000_000_000
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore.open(tmp_path / "data", SystemClock())
+    yield opened
+    await opened.close()
+
+
+def envelope(number: int) -> bytes:
+    return orjson.dumps(
+        {"version": "0", "id": f"e{number}", "detail-type": "t", "source": "s", "account": "0", "region": "r",
+         "detail": {"n": number}}
+    )  # fmt: skip
+
+
+def entry(bus: str, time: int, *numbers: int, notes: bytes = b"") -> Append:
+    lines = [line for number in numbers for line in (envelope(number), notes)]
+    return Append(SCOPE, f"bus/{bus}", time, b"\n".join(lines))
+
+
+async def search(store: SqliteStore, **query: Any) -> EventList:
+    request: Any = SimpleNamespace(store=store, scope=SCOPE)
+    return await find_events(request, msgspec.convert(query, EventQuery))
+
+
+async def all_pages(store: SqliteStore, **query: Any) -> tuple[list[str], int]:
+    found, pages, token = [], 0, ""
+    while True:
+        page = await search(store, **query, next=token)
+        found += [one.id for one in page.events]
+        pages += 1
+        if page.next is None:
+            return found, pages
+        assert page.next != token
+        token = page.next
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 1000])
+async def test_each_event_of_one_moment_is_seen_once(store: SqliteStore, limit: int) -> None:
+    """As many commits of one millisecond as a node with a virtual clock has."""
+    for number in range(60):
+        await store.commit(entry("ab"[number % 2], NOW, 2 * number, 2 * number + 1))
+    found, _ = await all_pages(store, limit=limit)
+    assert found == [f"e{number}" for number in range(119, -1, -1)]
+
+
+async def test_a_commit_that_came_later_with_an_earlier_time_is_seen(store: SqliteStore) -> None:
+    for number, time in enumerate((NOW + 5, NOW + 3, NOW + 9, NOW + 4)):
+        await store.commit(entry("a", time, number))
+    found, _ = await all_pages(store, limit=1)
+    assert found == ["e2", "e0", "e3", "e1"]
+
+
+async def test_a_search_looks_at_a_bounded_part(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_list, "_MOST_EVENTS", 100)
+    for number in range(80):
+        await store.commit(entry("a", NOW + number, *range(10 * number, 10 * number + 10)))
+    first = await search(store, text='"n":3}', limit=10)
+    assert (first.events, first.next is not None) == ([], True)
+    assert first.searched_to is not None
+    assert NOW < first.searched_to < NOW + 79
+    found, pages = await all_pages(store, text='"n":3}', limit=10)
+    assert found == ["e3"]
+    assert 2 < pages < 9
+
+
+async def test_there_is_no_next_page_where_there_is_nothing(store: SqliteStore) -> None:
+    assert await search(store) == EventList(events=[], next=None, searched_to=None)
+    await store.commit(entry("a", NOW, 1))
+    assert (await search(store)).next is None
+    assert (await search(store, bus="b")).events == []
+
+
+@pytest.mark.parametrize("token", ["x", "W10=", "WzEsMiwzXQ", "WyJhIiwxLDJd", "é", "W zEsMl0="])
+async def test_a_token_that_nobody_gave_is_refused(store: SqliteStore, token: str) -> None:
+    with pytest.raises(AwsError, match="next"):
+        await search(store, next=token)
+
+
+async def test_states_are_of_the_outcome_log(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is read event by event or by time."""
+    queued = b'[["r","t","arn",null]]'
+    outcomes = {1: ["failed"], 2: ["will be tried again"], 3: ["will be tried again", "delivered"], 4: []}
+    for number, attempts in outcomes.items():
+        await store.commit(entry("a", NOW + number, number, notes=queued))
+        for outcome in attempts:
+            data = orjson.dumps({"rule": "r", "target": "t", "arn": "arn", "outcome": outcome})
+            await store.commit(Append(SCOPE, "delivery/a", NOW + number, data, f"e{number}"))
+    await store.commit(entry("a", NOW + 5, 5), entry("a", NOW + 6, 6, notes=b'[["r","t","arn","name"]]'))
+    wanted = {"e1": FAILED, "e2": WAITING, "e3": DELIVERED, "e4": WAITING, "e5": UNMATCHED, "e6": DELIVERED}
+    for together in (50, 0):
+        monkeypatch.setattr(event_list, "_OUTCOMES_TOGETHER", together)
+        assert {one.id: one.state for one in (await search(store)).events} == wanted
+        for state in (FAILED, WAITING, DELIVERED, UNMATCHED):
+            found, _ = await all_pages(store, state=state, limit=1)
+            assert found == [name for name in sorted(wanted, reverse=True) if wanted[name] == state]
+    with pytest.raises(AwsError, match="state"):
+        await search(store, state="lost")
+
+
+def test_one_failure_counts_more_than_others_successes() -> None:
+    notes = [DeliveryNote("a", "t", "x", "name"), DeliveryNote("b", "t", "y", None)]
+    assert state_of([], {}) == UNMATCHED
+    assert state_of(notes[:1], {}) == DELIVERED
+    assert state_of(notes, {}) == WAITING
+    assert state_of(notes, {("b", "t", "y"): DELIVERED}) == DELIVERED
+    assert state_of(notes, {("b", "t", "y"): FAILED}) == FAILED
+
+
+@pytest.mark.parametrize(
+    ("text", "detail", "is_found"),
+    [
+        ("ÄRGER", '{"a":"ärger"}', True),
+        ('say "x"', '{"a":"Say \\"X\\""}', True),
+        ("a\\b", '{"a":"a\\\\b"}', True),
+        ("12345678901234567890123", '{"a":12345678901234567890123}', True),
+        ('"a":"Some"', '{"a":"some"}', True),
+        ("none", '{"a":"some"}', False),
+    ],
+)
+def test_a_text_is_looked_for_whatever_its_case(text: str, detail: str, is_found: bool) -> None:
+    event = (
+        b'{"id":"i","detail-type":"t","source":"s","account":"0","region":"r","detail":'
+        + detail.encode()
+        + b"}"
+    )
+    head = EventFilter.of(msgspec.convert({"text": text}, EventQuery)).head(event)
+    assert (head is not None) == is_found
