@@ -140,16 +140,17 @@ class Fold:
         """The events themselves: whose they are."""
         own_arn = bus_arn(self.scope, bus)
         for entry in entries:
+            accepted = 0
             for text, _ in events_in(entry.data):
-                self.counts.add(own_arn, entry.time)
-                if _REPLAYED in text or id_of(text) in self._forwarded:
-                    continue
-                if id_of(text) not in self._of_functions:
+                accepted += 1
+                event_id = id_of(text)
+                if event_id not in self._forwarded and event_id not in self._of_functions:
                     self._from_source(own_arn, text, entry.time)
+            self.counts.add(own_arn, entry.time, accepted)
 
     def _from_source(self, bus: str, text: bytes, time: int) -> None:
         source = _source_of(text)
-        if source == _OF_SCHEDULES:
+        if source == _OF_SCHEDULES or _REPLAYED in text:
             return
         if source == _OF_BUCKETS:
             resources = orjson.loads(text).get("resources") or ()

@@ -18,7 +18,7 @@ from nightbus.delivery.trace_log import BROUGHT, INVOKED, PUBLISHED, RAN, SENT
 from nightbus.functions.logs.invocation_log import INVOCATIONS
 from nightbus.store.interface import SYSTEM, Entry, Store
 
-_MOST_AT_FIRST = 2_000  # entries of each log
+_MOST_AT_FIRST = 500  # entries of each log, which may have ten events each
 _MOST_LATER = 10_000
 _STEP = 2_000
 _FRESH_SECONDS = 0.5
