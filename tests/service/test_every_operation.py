@@ -47,6 +47,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "lambda": {"Resource": FUNCTION, "Role": ROLE},
     "logs": {},
     "s3": {},
+    "schemas": {"ResourceArn": f"arn:aws:schemas:{REGION}:{ACCOUNT}:registry/mine"},
     "secretsmanager": {},
     "sns": {
         "EndpointArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:endpoint/GCM/mine/1",

@@ -20,6 +20,7 @@ from nightbus.gateway.value_checks import accepts, limits
 _LONGEST_VALUE = 64 * 1024  # characters of a value in a message
 _LONGEST_MESSAGE = 128 * 1024  # characters, after which no further violation is searched for
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
+_CODES_OF_SERVICES = {"schemas": "BadRequestException"}  # whose model has no other for it
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -52,7 +53,9 @@ def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
     if failures:
         plural = "s" if len(failures) > 1 else ""
         message = f"{len(failures)} validation error{plural} detected: {'; '.join(failures)}"
-        raise AwsError(_CODES.get(operation.service.protocol, "ValidationException"), message)
+        service = operation.service
+        code = _CODES_OF_SERVICES.get(service.name) or _CODES.get(service.protocol, "ValidationException")
+        raise AwsError(code, message)
 
 
 def checked(operation: OperationModel, params: Mapping[str, Any]) -> Checked:

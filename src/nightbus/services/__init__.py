@@ -21,6 +21,7 @@ SERVICES: dict[str, str] = {
     "lambda": "nightbus.services.lambda_",
     "logs": "nightbus.services.logs",
     "s3": "nightbus.services.s3",
+    "schemas": "nightbus.services.schemas",
     "secretsmanager": "nightbus.services.secretsmanager",
     "sns": "nightbus.services.sns",
     "sqs": "nightbus.services.sqs",
@@ -29,4 +30,4 @@ SERVICES: dict[str, str] = {
 }
 
 # These have neither workers nor duties nor jobs, so a node imports them with their first request and not at its start.
-WITHOUT_WORK = frozenset({"ecr", "iam", "sts"})
+WITHOUT_WORK = frozenset({"ecr", "iam", "schemas", "sts"})

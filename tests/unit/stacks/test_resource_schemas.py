@@ -18,6 +18,7 @@ STRICTER_REQUIRED = {
     },  # self-managed sources, which have none, are not there
 }
 MORE_REPLACED = {
+    "AWS::EventSchemas::RegistryPolicy": {"RegistryName"},  # CloudFormation's page of the type
     "AWS::IAM::Policy": {"PolicyName"},
     "AWS::Events::Rule": {"EventBusName"},  # the schema has it under its conditional ones
     "AWS::Logs::LogGroup": {"LogGroupClass"},  # a group's class cannot be changed

@@ -59,6 +59,10 @@ LISTINGS: Mapping[str, Listing] = {
     "AWS::ECR::Repository": Listing(
         "ecr", "DescribeRepositories", "repositories", "repositoryName", token=_LOWER
     ),
+    "AWS::EventSchemas::Registry": Listing("schemas", "ListRegistries", "Registries", "RegistryArn"),
+    "AWS::EventSchemas::Schema": Listing(
+        "schemas", "ListSchemas", "Schemas", "SchemaArn", needs={"RegistryName": "RegistryName"}
+    ),
     "AWS::Events::ApiDestination": Listing("events", "ListApiDestinations", "ApiDestinations", "Name"),
     "AWS::Events::Archive": Listing("events", "ListArchives", "Archives", "ArchiveName"),
     "AWS::Events::Connection": Listing("events", "ListConnections", "Connections", "Name"),

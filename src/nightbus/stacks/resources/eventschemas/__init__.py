@@ -1,0 +1,1 @@
+"""Implements the resource types of EventBridge Schemas."""
