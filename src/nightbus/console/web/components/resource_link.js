@@ -6,7 +6,7 @@ import { pageOfArn } from '../resource_links.js'
 export function ResourceLink({ arn, name }) {
   const page = pageOfArn(arn)
   const text = name ?? nameOf(arn)
-  return page ? html`<a href=${page} title=${arn}>${text}</a>` : html`<span title=${arn}>${text}</span>`
+  return page ? html`<a class="resource" href=${page} title=${arn}>${text}</a>` : html`<span title=${arn}>${text}</span>`
 }
 
 /** What stands next to a thing on the map, as a list; null for nothing. `items`: `[{arn, name, how}]`. */

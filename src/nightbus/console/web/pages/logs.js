@@ -29,7 +29,7 @@ const GROUP_COLUMNS = [
 
 function Groups({ query }) {
   const [, change] = useQuery()
-  const groups = useLoad('/logs/groups', { prefix: query.prefix, limit: 1000 })
+  const groups = useLoad('/logs/groups', { prefix: query.prefix, limit: 1000 }, { every: 5000 })
   const empty = html`<div class="card"><${Empty} title=${query.prefix ? 'No group begins so' : 'No log groups yet'}>A function writes to its group from its first invocation on. A rule may have a group as its target.<//></div>`
   return html`<${Page} title="Logs">
     <div class="filters"><${Search} value=${query.prefix} placeholder="Group begins with" onInput=${prefix => change({ prefix })} /></div>
