@@ -156,4 +156,8 @@ function App() {
   return html`<${Shell} session=${state.session} />`
 }
 
+// The page's module is on its way while the session is asked for.
+const first = match(ROUTES, currentPath())
+if (first) loadPage(first.route).catch(() => {})  // told where it is drawn
+
 render(html`<${App} />`, document.getElementById('app'))
