@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,10 +11,12 @@ import pytest
 
 from nightbus.aws.errors import AwsError
 from nightbus.console.api.application import Api
+from nightbus.console.api.live_topics import TOPICS
 from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Router, converted
+from nightbus.console.api.session import SessionRoutes
 from nightbus.console.api.values import Answer, Body, Done, Query
 from nightbus.console.sessions import Sessions
 
@@ -46,6 +50,15 @@ def test_every_operation_is_described() -> None:
     assert len(set(ids)) == len(ids)
     schemas = document["components"]["schemas"]
     assert {name.rpartition("/")[2] for name in references(document)} <= set(schemas)
+
+
+def test_the_page_about_the_api_names_every_path_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    named = set(re.findall(r"`((?:GET|POST|DELETE) /[a-z{}/]*)`", page.partition("## Live data")[0]))
+    routes = Router([SessionRoutes(Sessions()).routes, *TABLES]).routes
+    assert named == {f"{route.method} {route.path}" for route in routes}
+    topics = set(re.findall(r"^\| `([a-z]+)` \|", page.partition("## Live data")[2], re.MULTILINE))
+    assert topics == set(TOPICS)
 
 
 class Thing(Answer, frozen=True):
