@@ -35,6 +35,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
         ("arn:aws:s3:::b", "arn:aws:s3:::b", "bucket", "b"),
         ("arn:aws:events:eu-west-1:1:api-destination/crm/123", None, "api-destination", "crm"),
         ("arn:aws:states:eu-west-1:1:stateMachine:m", None, "destination", "m"),
+        ("arn::::::", None, "destination", ""),
         ("producer:shop.orders", None, "producer", "shop.orders"),
         ("url:https:https://x/y", None, "endpoint", "https:https://x/y"),
     ],

@@ -89,3 +89,13 @@ class TestReaders:
         for _ in range(2050):
             await bus.put({})
         assert await _count(bus, readers, BUS) == 2050
+
+    async def test_sources_without_end_are_one_producer(self, bus: Rig) -> None:
+        readers = TrafficReaders(bus.store, bus.clock)
+        for first in range(0, 1100, 10):
+            await bus.put(*({"Source": f"source-{number}"} for number in range(first, first + 10)))
+        fold = await readers.of(SCOPE)
+        assert len(fold.seen) == 1001
+        await bus.clock.advance(1)
+        others = fold.counts.since(60, bus.clock.now_ms())[f"producer:others publishes {BUS}"]
+        assert others.passed == 100

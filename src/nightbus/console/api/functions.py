@@ -23,13 +23,13 @@ from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
 from nightbus.services.lambda_.records import EVENT_INVOKE, FUNCTION
 from nightbus.store.interface import Record
 
-_LAST = 200  # invocations, of which the percentiles are
+_LAST = 100  # invocations, of which the percentiles are
 _LARGEST_PAYLOAD = 6 * 1024 * 1024
 
 
 class FunctionInfo(Answer, frozen=True):
     """`running`: invocations under way. `invocations`, `errors` and `throttles` count since the node started; `p50` and
-    `p95` (ms) are of the last 200 invocations, None without one. `last` is when the last one ended (UTC ms)."""
+    `p95` (ms) are of the last 100 invocations, None without one. `last` is when the last one ended (UTC ms)."""
 
     name: str
     arn: str

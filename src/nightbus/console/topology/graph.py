@@ -120,7 +120,10 @@ def kind_of(node_id: str) -> str:
     if not is_arn(node_id):
         beginning = node_id.partition(":")[0]
         return {"producer": PRODUCER, "url": ENDPOINT}.get(beginning, OTHER)
-    parsed = Arn.parse(node_id)
+    try:
+        parsed = Arn.parse(node_id)
+    except ValueError:
+        return OTHER
     if parsed.service == "events":
         return _KIND_OF_EVENTS.get(parsed.resource.partition("/")[0], OTHER)
     return _KIND_OF_SERVICE.get(parsed.service, OTHER)
@@ -129,9 +132,8 @@ def kind_of(node_id: str) -> str:
 def name_of(node_id: str, kind: str) -> str:
     if not is_arn(node_id):
         return node_id.partition(":")[2] or node_id
-    resource = Arn.parse(node_id).resource
     if kind == LOG_GROUP:
-        return resource.removeprefix("log-group:")
+        return node_id.partition(":log-group:")[2]
     if kind == API_DESTINATION:
-        return resource.split("/")[1]
+        return node_id.partition(":api-destination/")[2].partition("/")[0]
     return last_part(node_id)

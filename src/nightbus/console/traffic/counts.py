@@ -1,6 +1,6 @@
 """Counts what passed, by second: over each edge of the graph, and through each node. Pure.
 
-Nothing older than five minutes is kept, but when each edge and node was used last is.
+Nothing older than five minutes is kept; for a day, when each edge and node was used last.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KEPT_SECONDS = 300
+_LAST_KEPT_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Counts:
         oldest = now_ms // 1000 - KEPT_SECONDS
         for second in [one for one in self._seconds if one < oldest]:
             del self._seconds[second]
+        for name in [name for name, last in self._last.items() if last < now_ms - _LAST_KEPT_MS]:
+            del self._last[name]
 
     def __len__(self) -> int:
         return len(self._last)

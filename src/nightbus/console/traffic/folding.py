@@ -29,6 +29,7 @@ _MOST_IDS = 20_000
 _MOST_SEEN = 1_000
 _SOURCE = b'","source":"'
 _SESSION = ":assumed-role/"
+_OTHERS = f"{g.PRODUCER}:others"  # beyond so many, as where sources have numbers in their names
 _DELIVERED, _FAILED = "delivered", ("failed", "will be tried again")
 _OF_BUCKETS, _OF_SCHEDULES = "aws.s3", "aws.events"
 _REPLAYED = b'"replay-name":'
@@ -49,7 +50,7 @@ class Fold:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.counts = Counts()
-        self.seen: Bounded[SeenEdge, None] = Bounded(_MOST_SEEN)
+        self.seen: dict[SeenEdge, None] = {}
         self._of_functions: Bounded[str, str] = Bounded(_MOST_IDS)  # the ids of events → who published them
         self._forwarded: Bounded[str, None] = Bounded(
             _MOST_IDS
@@ -167,6 +168,8 @@ class Fold:
         self.counts.add(edge_id(rule, delivery_kind(target), target), time, 1, failed)
 
     def _see(self, edge: SeenEdge, time: int, passed: int) -> None:
+        if edge not in self.seen and len(self.seen) >= _MOST_SEEN:
+            edge = edge._replace(source=_OTHERS)
         self.seen[edge] = None
         self.counts.add(edge_id(*edge), time, passed)
 
