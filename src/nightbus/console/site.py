@@ -7,12 +7,12 @@ from nightbus.console.api.application import Api
 from nightbus.console.headers import PAGE_HEADERS
 from nightbus.console.mount import API, CONSOLE
 from nightbus.console.sessions import Sessions
-from nightbus.console.web_files import WebFiles
+from nightbus.console.web_files import SHELL, WebFiles
 from nightbus.node.admin.request import AdminRequest
 
 SIGN_IN = f"{CONSOLE}/sign-in"
 _WEB = f"{CONSOLE}/web/"
-_SHELL, _SIGN_IN_PAGE = "index.html", "sign_in.html"
+_SIGN_IN_PAGE = "sign_in.html"
 
 
 class Site:
@@ -34,7 +34,7 @@ class Site:
 
     async def _send_file(self, request: AdminRequest, path: str) -> None:
         """A file of `web`, or the page that shows what any other path stands for."""
-        name = path[len(_WEB) :] if path.startswith(_WEB) else _SIGN_IN_PAGE if path == SIGN_IN else _SHELL
+        name = path[len(_WEB) :] if path.startswith(_WEB) else _SIGN_IN_PAGE if path == SIGN_IN else SHELL
         file = await self._files.find(name)
         if file is None:
             await _send_plain(request, 404, "There is no such file of the console.\n", [])

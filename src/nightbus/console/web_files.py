@@ -1,7 +1,8 @@
-"""Reads the files of the console from the package, compresses each once, and answers by its ETag.
+"""Reads the files of the console from the package, compresses each once, and says how long a browser may keep them.
 
-A browser keeps the files and asks each time whether they are the same still, which is a short answer on loopback; so a
-node that was updated never shows pages of two releases.
+The shell (`index.html`) is asked for each time. It names the other files below a folder `v-VERSION` that stands for the
+state of all of them, so a browser keeps those for good, and pages are never of two releases. A file without the version
+is kept too, and asked for by its ETag.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightbus.bounded import Bounded
 
 FOLDER = Path(__file__).parent / "web"
+SHELL = "index.html"
+_LINKS = b"/_nightbus/console/web/"
+_VERSION = re.compile(r"v-([0-9a-f]{16})/(.+)", re.ASCII)
+_FOR_GOOD = b"private, max-age=31536000, immutable"
 _MOST_FILES = 500
 _LEAST_COMPRESSED = 512
 _TYPES = {
@@ -34,17 +40,20 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """`compressed` is None where that is not shorter. `state` is the file's size and time, to see that it changed."""
+    """`compressed` is None where that is not shorter. `state` is the file's size and time, to see that it changed; of
+    the shell it is the version."""
 
     type: str
     body: bytes
     compressed: bytes | None
     etag: bytes
-    state: tuple[int, int]
+    state: tuple[int, int] | str
+    lasting: bool = False
 
     def response(self, known: bytes, accepted: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Status, headers and body, by the request's `If-None-Match` and `Accept-Encoding`."""
-        headers = [(b"etag", self.etag), (b"cache-control", b"no-cache"), (b"vary", b"accept-encoding")]
+        kept = _FOR_GOOD if self.lasting else b"no-cache"
+        headers = [(b"etag", self.etag), (b"cache-control", kept), (b"vary", b"accept-encoding")]
         if self.etag in (one.strip() for one in known.split(b",")):
             return 304, headers, b""
         body = self.body
@@ -63,12 +72,40 @@ class WebFiles:
         self._read: Bounded[str, WebFile] = Bounded(_MOST_FILES)
 
     async def find(self, name: str) -> WebFile | None:
-        """The file, as it is now; None where there is none that is to be shown."""
-        known = self._read.get(name)
-        file = await asyncio.to_thread(self._load, name, known)
+        """The file, as it is now; None where there is none that is to be shown. `name` may begin with a version."""
+        versioned = _VERSION.fullmatch(name)
+        plain = versioned[2] if versioned else name
+        known = self._read.get(plain)
+        file = await asyncio.to_thread(self._load_shell if plain == SHELL else self._load, plain, known)
         if file is not None and file is not known:
-            self._read[name] = file
-        return file
+            self._read[plain] = file
+        if file is None or versioned is None:
+            return file
+        # An old page that is still open names the version that it knows, and gets what there is now.
+        shell = self._read.get(SHELL)
+        current = shell is not None and shell.state == versioned[1]
+        return replace(file, lasting=current and plain != SHELL)
+
+    def version(self) -> str:
+        """Stands for the names, sizes and times of all files."""
+        digest = hashlib.sha256()
+        for path in sorted(self._folder.rglob("*")):
+            found = path.stat()
+            if path.is_file():
+                digest.update(
+                    f"{path.relative_to(self._folder)} {found.st_size} {found.st_mtime_ns}\n".encode()
+                )
+        return digest.hexdigest()[:16]
+
+    def _load_shell(self, name: str, known: WebFile | None) -> WebFile | None:
+        version = self.version()
+        if known is not None and known.state == version:
+            return known
+        try:
+            body = (self._folder / name).read_bytes()
+        except OSError:
+            return None
+        return _made(body.replace(_LINKS, b"%bv-%b/" % (_LINKS, version.encode())), _TYPES[".html"], version)
 
     def _load(self, name: str, known: WebFile | None) -> WebFile | None:
         parts = name.split("/")
@@ -90,7 +127,10 @@ class WebFiles:
 
 
 def _read(path: Path, kind: str, state: tuple[int, int]) -> WebFile:
-    body = path.read_bytes()
+    return _made(path.read_bytes(), kind, state)
+
+
+def _made(body: bytes, kind: str, state: tuple[int, int] | str) -> WebFile:
     compressed = (
         gzip.compress(body, mtime=0) if len(body) >= _LEAST_COMPRESSED and kind != "image/png" else None
     )

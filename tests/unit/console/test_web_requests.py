@@ -116,3 +116,27 @@ async def test_every_file_of_the_console_has_a_type_that_is_served() -> None:
     assert "index.html" in names
     missing = [name for name in names if await files.find(name) is None]
     assert missing == []
+
+
+async def test_the_shell_names_its_files_by_a_version_and_a_browser_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text('<script src="/_nightbus/console/web/app.js"></script>')
+    (tmp_path / "app.js").write_text("const one = 1\n")
+    files = WebFiles(tmp_path)
+    shell = await files.find("index.html")
+    assert shell is not None
+    link = f"v-{files.version()}/app.js"
+    assert f"/_nightbus/console/web/{link}" in shell.body.decode()
+    assert (b"cache-control", b"no-cache") in shell.response(b"", b"")[1]
+    kept = await files.find(link)
+    assert kept is not None
+    assert (b"cache-control", b"private, max-age=31536000, immutable") in kept.response(b"", b"")[1]
+
+    (tmp_path / "app.js").write_text("const one = 1000\n")
+    changed = await files.find("index.html")
+    assert changed is not None
+    assert changed.body != shell.body
+    old = await files.find(link)
+    assert old is not None
+    assert b"1000" in old.body
+    assert (b"cache-control", b"no-cache") in old.response(b"", b"")[1]
+    assert await files.find("v-0000000000000000/../index.html") is None

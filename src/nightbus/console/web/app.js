@@ -11,6 +11,7 @@ import { Icon } from './components/icon.js'
 import { Button, Page } from './components/page.js'
 import { Select } from './components/filters.js'
 
+const ICON = new URL('./icon.svg', import.meta.url).href
 const THEMES = { system: ['auto', 'Theme: as the system'], light: ['sun', 'Theme: light'], dark: ['moon', 'Theme: dark'] }
 
 function ThemeSwitch() {
@@ -52,7 +53,7 @@ function LiveState() {
 
 function Navigation({ active, session, close }) {
   return html`<nav class="nav" aria-label="Console" id="navigation" onClick=${event => { if (event.target.closest('a')) close() }}>
-    <a class="brand" href=${href('/')}><img src="/_nightbus/console/web/icon.svg" width="22" height="22" alt="" />Nightbus</a>
+    <a class="brand" href=${href('/')}><img src=${ICON} width="22" height="22" alt="" />Nightbus</a>
     ${GROUPS.filter(group => group.items.some(name => ROUTES.some(route => route.nav === name))).map(group => html`<div class="nav-group">
       ${group.title && html`<div class="nav-title">${group.title}</div>`}
       <ul>${group.items.filter(name => ROUTES.some(route => route.nav === name)).map(name => {
@@ -135,7 +136,7 @@ function SignOut() {
 
 function SignedOut() {
   return html`<div class="center-screen"><div class="card center-card">
-    <div class="row"><img src="/_nightbus/console/web/icon.svg" width="28" height="28" alt="" /><h1>Sign in to Nightbus</h1></div>
+    <div class="row"><img src=${ICON} width="28" height="28" alt="" /><h1>Sign in to Nightbus</h1></div>
     <p>The console is opened with a link that works once. On the machine of the node, run</p>
     <${Command} text="nightbus console" />
     <p class="muted">It opens this page signed in. With <code>--print</code> it prints the link, for another browser.</p>

@@ -47,7 +47,7 @@ function loadStyle(name) {
   if (!styles.has(name)) styles.set(name, new Promise(resolve => {
     const link = document.createElement('link')
     link.rel = 'stylesheet'
-    link.href = `/_nightbus/console/web/style/${name}.css`
+    link.href = new URL(`./style/${name}.css`, import.meta.url)
     link.onload = link.onerror = resolve
     document.head.append(link)
   }))

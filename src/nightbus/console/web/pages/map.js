@@ -36,7 +36,7 @@ function useLayout(drawn) {
   const turn = useRef(0)
   const key = JSON.stringify([drawn.nodes.map(node => node.id), drawn.edges.map(edge => edge.id), drawn.boxes.map(box => box.group)])
   useEffect(() => {
-    worker.current = new Worker('/_nightbus/console/web/map_layout_worker.js', { type: 'module' })
+    worker.current = new Worker(new URL('../map_layout_worker.js', import.meta.url), { type: 'module' })
     worker.current.onmessage = event => { if (event.data.turn === turn.current) setLayout(event.data) }
     return () => worker.current.terminate()
   }, [])
