@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from events_rig import ACCOUNT, GOOD, admit_events, put
 from nodes import RunningNode, clean_environment
+from users import document
 from waiting import wait_for
 
 REGION = "us-east-1"
@@ -40,15 +41,11 @@ def node(folder: Path) -> Iterator[RunningNode]:
 def role(node: RunningNode, name: str, service: str, *actions: str, condition: Any = None) -> str:
     one = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     iam, trust = node.client("iam"), one | ({"Condition": condition} if condition else {})
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document(trust)))
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
     allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     if actions:
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(document(allowed)))
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(allowed))
     return str(made["Role"]["Arn"])
-
-
-def document(statement: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def rule_with(node: RunningNode, target: dict[str, Any], source: str) -> str:
@@ -59,7 +56,7 @@ def rule_with(node: RunningNode, target: dict[str, Any], source: str) -> str:
     open_to_events = {
         "Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sqs:SendMessage", "Resource": queue,
     }  # fmt: skip
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document(open_to_events))})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(open_to_events)})
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))
     events.put_targets(Rule=name, Targets=[{"Id": "t", "DeadLetterConfig": {"Arn": queue}, **target}])
     return url
@@ -186,9 +183,7 @@ def test_a_role_of_another_account_cannot_be_passed(node: RunningNode) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
     theirs = node.client("iam", account="111111111111")
     one = {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
-    arn = theirs.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(document(one)))["Role"][
-        "Arn"
-    ]
+    arn = theirs.create_role(RoleName="theirs", AssumeRolePolicyDocument=document(one))["Role"]["Arn"]
     events, sns = node.client("events"), node.client("sns")
     events.put_rule(Name="passing", EventPattern='{"source": ["passing"]}')
     target = {"Id": "t", "Arn": f"arn:aws:sqs:{REGION}:111111111111:q", "RoleArn": arn}

@@ -12,21 +12,16 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import refusal
+from iam_rig import BASIC, TRUST, fresh
 from lambda_rig import trust
 
 Clients = Callable[..., Any]
 ACCOUNT = "000000000000"
-BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-TRUST = json.dumps(trust("lambda.amazonaws.com"))
 
 
 def policy(action: str, effect: str = "Allow") -> str:
     statement = {"Effect": effect, "Action": action, "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def fresh(noun: str) -> str:
-    return f"{noun}-{uuid4().hex[:8]}"
 
 
 @pytest.fixture

@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from aws_refusals import refusal
+from iam_rig import BASIC, fresh
 from lambda_rig import trust
 
 Clients = Callable[..., Any]
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}
 )
-BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-
-
-def fresh(noun: str) -> str:
-    return f"{noun}-{uuid4().hex[:8]}"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
+from users import User, document
 from waiting import wait_for
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -29,10 +30,6 @@ def node() -> Iterator[RunningNode]:
     running = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
     yield running
     running.stop()
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def allow(*actions: str, resource: str = "*") -> dict[str, Any]:
@@ -54,15 +51,7 @@ def role(node: RunningNode, name: str, *statements: dict[str, Any], trusting: st
 
 def user(node: RunningNode, name: str, *statements: dict[str, Any]) -> Any:
     """Return a CloudFormation client of a new user."""
-    iam = node.client("iam")
-    iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document(*statements))
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return node.client(
-        "cloudformation",
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
+    return User(node, name, *statements).client("cloudformation")
 
 
 def template(**resources: dict[str, Any]) -> str:
