@@ -87,6 +87,9 @@ def make_function(node: RunningNode, name: str, source: str) -> str:
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = node.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    node.client("iam").attach_role_policy(
+        RoleName=name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    )
     functions = node.client("lambda")
     arn = functions.create_function(
         FunctionName=name,

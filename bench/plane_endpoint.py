@@ -112,6 +112,10 @@ class Endpoint:
         trust = policy("lambda.amazonaws.com", "sts:AssumeRole", resource=None)
         with contextlib.suppress(ClientError):
             self.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust)
+        with unsupported():
+            logs = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [logs]})
+            self.client("iam").put_role_policy(RoleName=ROLE, PolicyName="logs", PolicyDocument=document)
         made = client.create_function(
             FunctionName=name,
             Runtime=RUNTIME,
@@ -144,6 +148,8 @@ class Endpoint:
             for each in self.client("lambda").list_functions()["Functions"]:
                 if each["FunctionName"].startswith(PREFIX):
                     self.client("lambda").delete_function(FunctionName=each["FunctionName"])
+        with unsupported():
+            self.client("iam").delete_role_policy(RoleName=ROLE, PolicyName="logs")
         with unsupported():
             self.client("iam").delete_role(RoleName=ROLE)
         self.queue_url = ""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 
 _LONGEST_SECONDS = 10.0  # for the neighbour's invocation, on a machine that is busy with the other function
@@ -24,11 +24,7 @@ class Abuse:
     def __init__(self, node: RunningNode) -> None:
         self.node = node
         self._functions = node.client("lambda")
-        document = json.dumps(trust("lambda.amazonaws.com"))
-        made = node.client("iam").create_role(
-            RoleName=f"r-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document
-        )
-        self._role = made["Role"]["Arn"]
+        self._role = function_role(node.client("iam"))
         self._neighbour = self.define(NEIGHBOUR)
         self.log = ""
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
@@ -41,6 +42,7 @@ from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/worker"
+BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 RUNTIME_VERSION = f"arn:aws:lambda:eu-west-1::runtime:{'0' * 64}"
 
 
@@ -152,6 +154,22 @@ def allow(iam: Any, role: str, *actions: str) -> None:
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=document)
+
+
+def function_role(iam: Any, *actions: str, name: str = "") -> str:
+    """Return the ARN of a new role of a running node, for functions that log and do the actions."""
+    made = name or f"role-{uuid4().hex[:8]}"
+    document = json.dumps(trust("lambda.amazonaws.com"))
+    role = iam.create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    let_log(iam, made)
+    if actions:
+        allow(iam, made, *actions)
+    return str(role)
+
+
+def let_log(iam: Any, role: str) -> None:
+    """Let the functions of a role write their logs, as SAM does it."""
+    iam.attach_role_policy(RoleName=role, PolicyArn=BASIC_EXECUTION)
 
 
 def trust(service: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import time
 import urllib.request
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -56,9 +56,7 @@ class Soak:
         self.number = 0
         names = ("sqs", "sns", "events", "lambda", "logs", "s3", "cloudformation", "iam")
         self._clients = {name: node.client(name) for name in names}
-        document = json.dumps(trust("lambda.amazonaws.com"))
-        role = self._clients["iam"].create_role(RoleName="soak", AssumeRolePolicyDocument=document)
-        self._role = role["Role"]["Arn"]
+        self._role = function_role(self._clients["iam"], name="soak")
 
     def cycle(self) -> None:
         self.number += 1

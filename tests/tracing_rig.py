@@ -64,7 +64,16 @@ class Shop:
             RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
         )
         self.role = role["Role"]["Arn"]
-        allow(node.client("iam", account=ACCOUNT), name, "events:*", "sqs:*", "sns:*", "lambda:*", "s3:*")
+        allow(
+            node.client("iam", account=ACCOUNT),
+            name,
+            "events:*",
+            "sqs:*",
+            "sns:*",
+            "lambda:*",
+            "s3:*",
+            "logs:*",
+        )
 
     def function(self, name: str, code: str = PUBLISHER, **variables: str) -> str:
         made = self.functions.create_function(

@@ -29,7 +29,7 @@ def make(client: Client, package: bytes, timeout: int = 3, runtime: str = "pytho
     made = f"streaming-{uuid4().hex[:8]}"
     document = json.dumps(trust("lambda.amazonaws.com"))
     role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    allow(client("iam"), made, "sqs:*")
+    allow(client("iam"), made, "sqs:*", "logs:*")
     settings = {"Runtime": runtime, "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
     functions = client("lambda")
     functions.create_function(FunctionName=made, Role=role, Code={"ZipFile": package}, **settings)

@@ -10,13 +10,16 @@ from uuid import uuid4
 import pytest
 
 from custom_rig import events, outputs, settled
-from lambda_rig import trust
+from lambda_rig import BASIC_EXECUTION, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
 ROLE = {
     "Type": "AWS::IAM::Role",
-    "Properties": {"AssumeRolePolicyDocument": trust("lambda.amazonaws.com")},
+    "Properties": {
+        "AssumeRolePolicyDocument": trust("lambda.amazonaws.com"),
+        "ManagedPolicyArns": [BASIC_EXECUTION],
+    },
 }
 
 BY_CFNRESPONSE = """

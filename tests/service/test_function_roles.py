@@ -20,7 +20,6 @@ from botocore.exceptions import ClientError
 from lambda_rig import code
 from nodes import RunningNode
 from url_rig import ask, make
-from waiting import wait_for
 
 ACCOUNT = "000000000000"
 HANDLER = """
@@ -188,29 +187,6 @@ def test_a_role_has_to_be_able_to_send_to_a_dead_letter_queue_and_to_destination
             )[1]
         )
     )
-
-
-def test_a_function_writes_to_another_log_group_only_what_its_role_may(
-    node: RunningNode, function: str
-) -> None:
-    iam, functions, logs = node.client("iam"), node.client("lambda"), node.client("logs")
-    group = f"/others/{function}"
-    logs.create_log_group(logGroupName=group)
-    iam.delete_role_policy(RoleName=function, PolicyName="allowed")
-    functions.update_function_configuration(FunctionName=function, LoggingConfig={"LogGroup": group})
-    functions.get_waiter("function_updated_v2").wait(FunctionName=function)
-    before = functions.invoke(FunctionName=function)["ResponseMetadata"]["RequestId"]
-    allowed = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName=function, PolicyName="writes", PolicyDocument=document)
-    after = functions.invoke(FunctionName=function)["ResponseMetadata"]["RequestId"]
-
-    def written() -> str:
-        events = logs.filter_log_events(logGroupName=group)["events"]
-        return "".join(str(event["message"]) for event in events)
-
-    wait_for(lambda: f"REPORT RequestId: {after}" in written() or None)
-    assert before not in written()
 
 
 def test_targets_and_roles_that_are_no_arns_are_the_clients_mistake(node: RunningNode, function: str) -> None:

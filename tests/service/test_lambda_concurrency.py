@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -43,15 +43,14 @@ def name(client: Client) -> str:
 
 
 def create(client: Client, **more: Any) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    role = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
+    role = function_role(client("iam"))
     made = f"worker-{uuid4().hex[:8]}"
     functions = client("lambda")
     functions.create_function(
         FunctionName=made,
         Runtime="python3.11",
         Handler="app.handler",
-        Role=role["Role"]["Arn"],
+        Role=role,
         Code={"ZipFile": code(WORKER)},
         Timeout=20,
         **more,

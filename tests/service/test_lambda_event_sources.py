@@ -11,7 +11,7 @@ import pytest
 
 from aws_refusals import refusal
 from function_rig import zip_of
-from lambda_rig import allow, trust
+from lambda_rig import function_role
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -46,10 +46,7 @@ def sqs(client: Client) -> Any:
 @pytest.fixture
 def name(functions: Any, client: Client) -> str:
     name = f"worker-{uuid4().hex[:8]}"
-    role = client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
-    )["Role"]["Arn"]
-    allow(client("iam"), name, "sqs:*")
+    role = function_role(client("iam"), "sqs:*", name=name)
     functions.create_function(
         FunctionName=name,
         Role=role,

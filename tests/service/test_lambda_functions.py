@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import allow, code, trust
+from lambda_rig import allow, code, function_role, trust
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -241,14 +241,12 @@ def test_a_stop_in_the_middle_of_an_asynchronous_invocation_is_no_failure_of_the
 
     first = RunningNode(tmp_path)
     try:
-        document = json.dumps(trust("lambda.amazonaws.com"))
-        made = first.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)
         functions = first.client("lambda")
         functions.create_function(
             FunctionName="slow",
             Runtime="python3.12",
             Handler="app.handler",
-            Role=made["Role"]["Arn"],
+            Role=function_role(first.client("iam")),
             Timeout=30,
             Code={"ZipFile": code(SLOW)},
         )

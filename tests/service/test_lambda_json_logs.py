@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import allow, code, trust
+from lambda_rig import allow, code, function_role
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -23,9 +23,7 @@ def handler(event, context):
 
 @pytest.fixture
 def role(client: Client) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    made = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
-    return str(made["Role"]["Arn"])
+    return function_role(client("iam"))
 
 
 def _create(client: Client, role: str, **params: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -22,9 +22,7 @@ QUICK = {"Delay": 1, "MaxAttempts": 30}
 
 
 def role_arn(client: Client) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    made = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
-    return str(made["Role"]["Arn"])
+    return function_role(client("iam"))
 
 
 @pytest.fixture

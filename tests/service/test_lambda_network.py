@@ -94,7 +94,7 @@ def create(node: RunningNode, name: str = NAME, **more: Any) -> None:
     document = json.dumps(trust("lambda.amazonaws.com"))
     iam = node.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    allow(iam, name, "sqs:CreateQueue", "s3:CreateBucket", "s3:PutObject", "s3:GetObject")
+    allow(iam, name, "sqs:CreateQueue", "s3:CreateBucket", "s3:PutObject", "s3:GetObject", "logs:*")
     node.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",

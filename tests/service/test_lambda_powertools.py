@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from installed_packages import package_with
-from lambda_rig import allow, code, trust
+from lambda_rig import allow, code, function_role
 from nodes import RunningNode
 from powertools_packages import PACKAGES, RUNTIME
 from url_rig import ask, open_url
@@ -56,9 +56,7 @@ def handler(event: dict, context: LambdaContext):
 
 @pytest.fixture
 def role(client: Client) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    made = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
-    return str(made["Role"]["Arn"])
+    return function_role(client("iam"))
 
 
 def create(client: Client, role: str, package: bytes, **params: Any) -> str:

@@ -46,7 +46,7 @@ def name(client: Client) -> str:
 def create(client: Client, name: str, kind: str, target: str, **more: Any) -> str:
     document = json.dumps(trust("lambda.amazonaws.com"))
     role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    allow(client("iam"), name, "sqs:*", "sns:*", "events:*", "lambda:*", "s3:*")
+    allow(client("iam"), name, "sqs:*", "sns:*", "events:*", "lambda:*", "s3:*", "logs:*")
     for policy in ("AmazonSQSFullAccess", "service-role/AWSLambdaSQSQueueExecutionRole"):
         client("iam").attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
     functions = client("lambda")

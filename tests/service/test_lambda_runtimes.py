@@ -50,7 +50,7 @@ def create(client: Client, functions: Any) -> Callable[..., str]:
     role = f"role-{uuid4().hex[:8]}"
     document, iam = json.dumps(trust("lambda.amazonaws.com")), client("iam")
     arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    allow(iam, role, "sqs:SendMessage")
+    allow(iam, role, "sqs:SendMessage", "logs:*")
 
     def make(files: Mapping[str, str], runtime: str, mode: int = 0o644, **params: Any) -> str:
         name = f"other-{uuid4().hex[:8]}"

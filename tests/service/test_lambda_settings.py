@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import allow, code, layer, trust
+from lambda_rig import allow, code, function_role, layer
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -30,9 +30,8 @@ def name(client: Client) -> str:
 
 
 def create(client: Client, **more: Any) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
     made = f"set-{uuid4().hex[:8]}"
-    role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    role = function_role(client("iam"), name=made)
     functions = client("lambda")
     functions.create_function(
         FunctionName=made,

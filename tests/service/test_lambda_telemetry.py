@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from extension_code import EVENT_LOOP, LISTEN, layer_of, program
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -19,9 +19,7 @@ CODE = "def handler(event, context):\n    print('said', event)\n    return event
 
 @pytest.fixture
 def role(client: Client) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    made = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
-    return str(made["Role"]["Arn"])
+    return function_role(client("iam"))
 
 
 def create(client: Client, role: str, body: str, **params: Any) -> str:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 
 Client = Callable[..., Any]
 _CALLERS = 8
@@ -27,14 +27,13 @@ def handler(event, context):
 
 @pytest.fixture
 def name(client: Client) -> str:
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    role = client("iam").create_role(RoleName=f"role-{uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
+    role = function_role(client("iam"))
     made = f"updated-{uuid4().hex[:8]}"
     client("lambda").create_function(
         FunctionName=made,
         Runtime="python3.12",
         Handler="app.handler",
-        Role=role["Role"]["Arn"],
+        Role=role,
         Timeout=30,
         Code={"ZipFile": code(SOURCE.format(number=0))},
     )

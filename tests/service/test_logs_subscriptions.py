@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -35,12 +35,9 @@ def group(node: RunningNode) -> str:
 
 
 def make_function(client: Client, name: str, permitted: bool = True) -> str:
-    role = client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
-    )
     made = client("lambda").create_function(
         FunctionName=name,
-        Role=role["Role"]["Arn"],
+        Role=function_role(client("iam")),
         Code={"ZipFile": code(CODE)},
         Runtime="python3.12",
         Handler="app.handler",

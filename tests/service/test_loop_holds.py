@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 from raw_requests import send, signed
 
@@ -211,9 +211,7 @@ def test_a_function_that_prints_nothing_but_line_ends(
     """The pipe holds 65,536 lines when the function answers."""
     source = "import os\ndef handler(count, context):\n for _ in range(count): os.write(1, b'\\n' * 65536)"
     name = f"line-ends-{uuid4().hex[:8]}"
-    role = measured.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
-    )["Role"]["Arn"]
+    role = function_role(measured.client("iam"))
     functions = measured.client("lambda")
     functions.create_function(
         FunctionName=name,

@@ -105,6 +105,15 @@ def node(folder: Path) -> Iterator[RunningNode]:
     assert running.stop() == 0
 
 
+def own_log(function: str) -> dict[str, Any]:
+    group = f"log-group:/aws/lambda/${{AWS::StackName}}-{function}-*:*"
+    return {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:{group}"},
+    }
+
+
 def suggest(node: RunningNode, folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         ["nightbus", "policy", "suggest", *arguments, "--port", str(node.port)],
@@ -152,7 +161,8 @@ def test_nested_stacks_roles_of_rules_and_passed_roles(node: RunningNode, folder
         {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Fn::GetAtt": ["Other", "Arn"]}}
     ]
     assert found["shop/Child", "Sender"] == [
-        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}}
+        own_log("Sender"),
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
     ]
     passed = [one for one in found["shop", "Passer"] if one["Action"] == "iam:PassRole"]
     assert passed == [

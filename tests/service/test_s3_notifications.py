@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lambda_rig import function_role
 from notification_queue import ACCOUNT, Queue, configure, policy, refusal, to_queue
 from waiting import wait_for
 
@@ -169,15 +170,7 @@ def function(client: Callable[..., Any]) -> Iterator[dict[str, str]]:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", code)
-    aws_lambda, trust = (
-        client("lambda"),
-        policy("", "sts:AssumeRole").replace("s3.amazonaws", "lambda.amazonaws"),
-    )
-    document = json.loads(trust)
-    del document["Statement"][0]["Condition"], document["Statement"][0]["Resource"]
-    role = client("iam").create_role(
-        RoleName=f"r-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=json.dumps(document)
-    )["Role"]["Arn"]
+    aws_lambda, role = client("lambda"), function_role(client("iam"))
     made = aws_lambda.create_function(
         FunctionName=f"f-{uuid.uuid4().hex[:8]}",
         Runtime="python3.12",

@@ -262,21 +262,10 @@ def test_a_lost_notification_has_one_line_in_the_log(
 
 def test_a_function_gets_the_records(client: Client, sns: Any, topic: str) -> None:
     """It writes them to its log."""
-    from lambda_rig import code
+    from lambda_rig import code, function_role
 
     functions, logs, name = client("lambda"), client("logs"), unique("f")
-    iam = client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = function_role(client("iam"))
     text = "import json\ndef handler(event, context):\n    print('GOT', json.dumps(event))\n"
     arn = functions.create_function(
         FunctionName=name,

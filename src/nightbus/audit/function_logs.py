@@ -41,5 +41,5 @@ async def tell_function(store: Store, sink: LogSink, clock: Clock, refused: Refu
             continue
         what = f"{refused.request.action} on {refused.request.resource} was refused"
         line = warning(f"{what}: nightbus why-denied {call.request_id}", now)
-        await sink.write(scope, LogPart(group, stream_of(starts[-1].log), [LogLine(now, line)]))
+        await sink.write(scope, LogPart(group, stream_of(starts[-1].log), [LogLine(now, line)], call.caller))
         return

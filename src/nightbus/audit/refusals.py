@@ -26,6 +26,8 @@ _CLOUDFORMATION = "cloudformation.amazonaws.com"
 # The last part of a name that CloudFormation generates: `<stack>-<id>-<12 characters>`; not that of a UUID.
 _ENDING = re.compile(r"(?<=[\w-]{3})(?<![0-9a-f]{4}-[0-9a-f]{4})-[A-Za-z0-9]{12}(?=[:/]|-[A-Za-z0-9?]{6}$|$)")
 _CAPITALS = 4
+_LAMBDA = "lambda.amazonaws.com"
+_WRITES_LOG = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
 # What AWS adds to the names of stacks and secrets, which is another at the next creation, and what policies say for it:
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
 _ADDED = (
@@ -103,7 +105,9 @@ def refusal_document(noted: NotedRefusal) -> dict[str, Any]:
         "reason": _MISSING if refused.is_role_missing else decision.reason,
         "policies": [] if refused.is_role_missing else [_verdict(one) for one in decision.verdicts],
         "keys": {name: _shown(values) for name, values in sorted(request.keys.items())[:_MOST_KEYS]},
-        "remedy": _remedy(request, decision, by_stack=_is_by_stack(call))
+        "remedy": _remedy(
+            request, decision, by_stack=_is_by_stack(call), writes_log=_writes_log(call, request)
+        )
         | ({"create": request.resource} if refused.is_role_missing else {}),
     }
 
@@ -121,18 +125,24 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _remedy(request: AccessRequest, decision: Decision, *, by_stack: bool) -> dict[str, Any]:
+def _remedy(
+    request: AccessRequest, decision: Decision, *, by_stack: bool, writes_log: bool
+) -> dict[str, Any]:
     """Return what would allow the request: a statement for a policy of `kind`, or the statements that deny it.
 
-    A stack gives a resource another name at its next attempt, so the end of a generated name becomes `*`.
+    A stack gives a resource another name at its next attempt, so the end of a generated name becomes `*`. A role that
+    may not write the log of its function gets all that this takes, for all streams: each environment has another one.
     """
     kind = decision.kind or PolicyKind.IDENTITY
     if decision.effect is Effect.EXPLICIT_DENY:
         denying = [one for one in decision.verdicts if one.effect is Effect.EXPLICIT_DENY]
         return {"kind": kind.value, "deny": [_verdict(one) for one in denying]}
     statement = smallest_statement(request)
+    if writes_log:
+        group = request.resource.split(":log-stream:", 1)[0]
+        statement |= {"Action": _WRITES_LOG, "Resource": f"{group}:*"}
     if by_stack:
-        statement["Resource"] = _ENDING.sub(_any_if_generated, request.resource)
+        statement["Resource"] = _ENDING.sub(_any_if_generated, statement["Resource"])
     if kind is not PolicyKind.RESOURCE:
         for added, pattern in _ADDED:
             statement["Resource"] = added.sub(pattern, statement["Resource"])
@@ -150,6 +160,11 @@ def _remedy(request: AccessRequest, decision: Decision, *, by_stack: bool) -> di
 def _is_by_stack(call: Call) -> bool:
     session = call.caller.session
     return "cloudformation" in call.via or (session is not None and session.assumed_by == _CLOUDFORMATION)
+
+
+def _writes_log(call: Call, request: AccessRequest) -> bool:
+    """Return whether Lambda writes the log of a function, with the function's role."""
+    return call.caller.service == _LAMBDA and bool(call.caller.arn) and request.action in _WRITES_LOG
 
 
 def _any_if_generated(ending: re.Match[str]) -> str:

@@ -2,7 +2,8 @@
 
 What was seen is written to a log once a day and not with every call. A call pays for one look-up in a map. A role that
 asks for ever new resources (the objects of a bucket) has a pattern of them instead: beyond `_MOST_RESOURCES` of an
-action what is seen is generalised, and what the pattern covers is not written again.
+action what is seen is generalised, and what the pattern covers is not written again. Streams of a log group are one
+pattern at once, since each environment of a function has its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _MOST_RESOURCES = 12
 _MOST_PASSED = 100  # pairs of a role and the service that gets it
 _PASS_ROLE = "iam:PassRole"  # noqa: S105
 _DAY_MS = 24 * 3600 * 1000
+_STREAM = ":log-stream:"
 _SEPARATORS = re.compile(r"[/:._-]")
 
 
@@ -68,21 +70,25 @@ class SeenNeeds:
                 days = actions[need.action] = {}
             if need.action == _PASS_ROLE:
                 new |= self._take_passed(role, need, days, today)
-            elif days.get(need.resource) != today:
-                new |= self._take(role, need, days, today)
+            else:
+                asked = need.resource
+                if _STREAM in asked:
+                    asked = f"{asked.partition(_STREAM)[0]}:*"
+                if days.get(asked) != today:
+                    new |= self._take(role, need.action, asked, days, today)
         return new
 
-    def _take(self, role: str, need: Need, days: dict[str, int], today: int) -> bool:
-        resource = next((one for one in days if one[-1] == "*" and need.resource.startswith(one[:-1])), "")
+    def _take(self, role: str, action: str, asked: str, days: dict[str, int], today: int) -> bool:
+        resource = next((one for one in days if one[-1] == "*" and asked.startswith(one[:-1])), "")
         if not resource:
-            resource = need.resource
+            resource = asked
             if resource not in days and len(days) >= _MOST_RESOURCES:
                 resource = generalised([*days, resource])
                 days.clear()
         if days.get(resource) == today:
             return False
         days[resource] = today
-        text = orjson.dumps([need.action, resource])
+        text = orjson.dumps([action, resource])
         self.waiting.append(Append(SYSTEM, NEEDS, self._clock.now_ms(), text, role))
         return True
 

@@ -5,7 +5,7 @@ What is not of the stack has the pseudo parameters for the partition, the Region
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nightbus.aws.arn import Arn, last_part
@@ -34,6 +34,7 @@ _NAMED = {  # types without an attribute that suits: the ARN is written out, {} 
     "AWS::SSM::Parameter": ("ssm", "parameter/{}"),
 }
 _FUNCTION = "AWS::Lambda::Function"
+_LOG_GROUP = ("logs", "log-group:/aws/lambda/{}")  # of a function
 
 
 class StackMember(NamedTuple):
@@ -49,31 +50,33 @@ class StackNames:
     ARNs are written without a reference, because the function depends on its role."""
 
     def __init__(
-        self, account: str, region: str, members: Iterable[StackMember], own: Sequence[str] = ()
+        self, account: str, region: str, members: Sequence[StackMember], own: Sequence[str] = ()
     ) -> None:
         self._account = account
         self._region = region
         self._own = own
-        self._arns = sorted(
-            ((arn, member) for member in members if (arn := self._arn(member))),
-            key=lambda pair: -len(pair[0]),
-        )
+        known = [
+            (self._log_arn(member), member) for member in members
+        ]  # before a group that needs the function
+        known += [(self._arn(member), member) for member in members]
+        self._arns = sorted(((arn, member) for arn, member in known if arn), key=lambda pair: -len(pair[0]))
 
     def written(self, arn: str) -> Any:
         """Return the ARN, or the pattern, as an intrinsic function or a plain string, in JSON's form."""
         for known, member in self._arns:
             if arn == known or (arn.startswith(known) and arn[len(known)] in "/:"):
-                return self._reference(member, arn[len(known) :])
+                return self._reference(known, member, arn[len(known) :])
         return self._plain(arn)
 
-    def _reference(self, member: StackMember, rest: str) -> Any:
+    def _reference(self, known: str, member: StackMember, rest: str) -> Any:
         name = member.logical_id
         if name in self._own:
-            return self._plain(
-                self._arn(member).replace(member.physical_id, f"${{AWS::StackName}}-{name}-*") + rest
-            )
-        if member.type in _NAMED:
-            service, resource = _NAMED[member.type]
+            is_generated = f"-{name}-" in member.physical_id
+            again = f"${{AWS::StackName}}-{name}-*" if is_generated else member.physical_id
+            return self._plain(known.replace(member.physical_id, again) + rest)
+        is_log = known == self._log_arn(member)
+        if is_log or member.type in _NAMED:
+            service, resource = _LOG_GROUP if is_log else _NAMED[member.type]
             if member.physical_id.startswith("/"):
                 resource = resource.replace("/{}", "{}")
             head = f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:"
@@ -94,6 +97,12 @@ class StackNames:
         region = "" if service in ("iam", "s3") else self._region
         account = "" if service == "s3" else self._account
         return str(Arn("aws", service, region, account, resource.format(name)))
+
+    def _log_arn(self, member: StackMember) -> str:
+        if member.type != _FUNCTION or not member.physical_id:
+            return ""
+        service, resource = _LOG_GROUP
+        return str(Arn("aws", service, self._region, self._account, resource.format(member.physical_id)))
 
     def _plain(self, arn: str) -> Any:
         try:

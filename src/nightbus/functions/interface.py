@@ -83,7 +83,7 @@ class LogLine(NamedTuple):
 class LogPart:
     """Lines for a log stream of the function's account and region.
 
-    `writer` is the session of the function's role where the group is not the function's own, None where it is.
+    `writer` is the session of the function's role, which has to be allowed to write them; None for what nobody asks.
     `records` are written with the lines, also where the writer may not write these: how invocations ended.
     """
 
@@ -113,7 +113,8 @@ class InvokeResult:
 
 class LogSink(Protocol):
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
-        """Append to the stream, in one commit with `also`; group and stream appear by themselves.
+        """Append to the stream, in one commit with `also`; group and stream appear by themselves. Lines that their
+        writer may not write are left out.
 
         Raises StaleLease of an item that `also` settles.
         """

@@ -18,16 +18,7 @@ _XRAY_HOST, _XRAY_PORT = (
 
 
 def log_group(spec: FunctionSpec) -> str:
-    return spec.log_group or _own_log_group(spec)
-
-
-def is_own_log_group(spec: FunctionSpec) -> bool:
-    """Return whether the function writes to the group that has its name, for which its role needs no permission."""
-    return log_group(spec) == _own_log_group(spec)
-
-
-def _own_log_group(spec: FunctionSpec) -> str:
-    return f"/aws/lambda/{spec.name}"
+    return spec.log_group or f"/aws/lambda/{spec.name}"
 
 
 def variables(

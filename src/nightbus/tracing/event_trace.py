@@ -17,7 +17,7 @@ from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
 from nightbus.delivery.trace_log import Publication, SentEvent
 from nightbus.store.interface import Store
 from nightbus.tracing.explanation import find_accepted, outcomes_of
-from nightbus.tracing.invocations import Done, LoggedBy, invocations_of
+from nightbus.tracing.invocations import Done, LoggedBy, LogRefusal, invocations_of
 from nightbus.tracing.upstream import causes_of
 
 MOST_EVENTS = 200  # in one tree
@@ -26,22 +26,26 @@ _DEEPEST = 20
 _CUT = "the tree ends here: too much follows"
 
 
-async def trace_event(store: Store, scope: Scope, event_id: str, logged_by: LoggedBy) -> dict[str, Any]:
-    """The event as a tree (docs/explaining.md has its shape), with `caused_by`, the nearest cause first.
+async def trace_event(
+    store: Store, scope: Scope, event_id: str, logged_by: LoggedBy, log_refusal: LogRefusal | None = None
+) -> dict[str, Any]:
+    """The event as a tree (docs/explaining.md has its shape), with `caused_by`, the nearest cause first. With
+    `log_refusal` runs without log lines say why they have none.
 
     Raises AwsError ResourceNotFoundException when the history of the scope holds no such event.
     """
     accepted = await find_accepted(store, scope, event_id)
-    tree = await _Tree(store, logged_by).event(scope, accepted, event_id, 1)
+    tree = await _Tree(store, logged_by, log_refusal).event(scope, accepted, event_id, 1)
     return {"caused_by": await causes_of(store, logged_by, event_id, accepted.time), **tree}
 
 
 class _Tree:
     """`seen` keeps what is shown already from being shown again: a function may well trigger itself."""
 
-    def __init__(self, store: Store, logged_by: LoggedBy) -> None:
+    def __init__(self, store: Store, logged_by: LoggedBy, log_refusal: LogRefusal | None) -> None:
         self._store = store
         self._logged_by = logged_by
+        self._log_refusal = log_refusal
         self._seen: set[tuple[Scope, str, str]] = set()
         self._invocations: set[str] = set()
 
@@ -127,7 +131,9 @@ class _Tree:
         `arn`."""
         return [
             await self._followed(invocation, done, depth)
-            for invocation, done in await invocations_of(self._store, self._logged_by, arn, name)
+            for invocation, done in await invocations_of(
+                self._store, self._logged_by, arn, name, self._log_refusal
+            )
         ]
 
     async def _followed(self, invocation: dict[str, Any], done: Done, depth: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from crash.wire import Wire
 
-from lambda_rig import code, trust
+from lambda_rig import code, function_role
 from nodes import RunningNode
 
 ACCOUNT = "000000000000"
@@ -58,9 +58,7 @@ def _policy(service: str, action: str, resource: str) -> str:
 
 
 def _function(node: RunningNode) -> str:
-    role = node.client("iam").create_role(
-        RoleName="numbers", AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
-    )["Role"]["Arn"]
+    role = function_role(node.client("iam"), name="numbers")
     functions = node.client("lambda")
     made = functions.create_function(
         FunctionName="numbers", Runtime=RUNTIME, Handler="app.handler", Role=role,

@@ -50,6 +50,17 @@ async def test_ever_new_objects_become_a_pattern_that_is_written_once(store: Sql
     assert len(seen.waiting) == 14
 
 
+async def test_the_streams_of_a_log_group_are_one_pattern(store: SqliteStore) -> None:
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/f"
+    seen = SeenNeeds(store, VirtualClock())
+    needs = [Need("logs:PutLogEvents", f"{group}:log-stream:{number}") for number in range(20)]
+    assert [seen.see(ROLE_ARN, [need]) for need in needs] == [True] + [False] * 19
+    seen.see(ROLE_ARN, [Need("logs:CreateLogGroup", f"{group}:log-stream:")])
+    await store.commit(*seen.waiting)
+    actions = ("logs:CreateLogGroup", "logs:PutLogEvents")
+    assert await seen_of(store, ROLE_ARN) == [Seen(action, f"{group}:*") for action in actions]
+
+
 async def test_a_role_that_is_deleted_is_forgotten(store: SqliteStore) -> None:
     seen = SeenNeeds(store, VirtualClock())
     scope = Scope("123456789012", "")

@@ -21,15 +21,18 @@ NAMES = StackNames(
         StackMember("Bucket", "shop-bucket-x", "AWS::S3::Bucket"),
         StackMember("Worker", "shop-Worker-X", "AWS::Lambda::Function"),
         StackMember("Other", "shop-Other-X", "AWS::Lambda::Function"),
+        StackMember("Named", "own-name", "AWS::Lambda::Function"),
         StackMember("Logs", "/shop/logs", "AWS::Logs::LogGroup"),
+        StackMember("WorkerLogs", "/aws/lambda/shop-Worker-X", "AWS::Logs::LogGroup"),
         StackMember("Setting", "/shop/setting", "AWS::SSM::Parameter"),
         StackMember("Key", "1234", "AWS::KMS::Key"),
     ],
-    own=["Worker"],
+    own=["Worker", "Named"],
 )
 SELF = {
     "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-Worker-*"
 }
+LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda"
 
 
 def arn(service: str, resource: str) -> str:
@@ -46,6 +49,16 @@ def arn(service: str, resource: str) -> str:
         ("arn:aws:s3:::shop-bucket-xy/a", {"Fn::Sub": "arn:${AWS::Partition}:s3:::shop-bucket-xy/a"}),
         (arn("lambda", "function:shop-Other-X:live"), {"Fn::Sub": "${Other.Arn}:live"}),
         (arn("lambda", "function:shop-Worker-X"), SELF),
+        (
+            arn("lambda", "function:own-name"),
+            {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:own-name"},
+        ),
+        (
+            arn("logs", "log-group:/aws/lambda/shop-Worker-X:*"),
+            {"Fn::Sub": f"{LOGS}/${{AWS::StackName}}-Worker-*:*"},
+        ),
+        (arn("logs", "log-group:/aws/lambda/own-name:*"), {"Fn::Sub": f"{LOGS}/own-name:*"}),
+        (arn("logs", "log-group:/aws/lambda/shop-Other-X:*"), {"Fn::Sub": f"{LOGS}/${{Other}}:*"}),
         (
             arn("logs", "log-group:/shop/logs:*"),
             {"Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Logs}:*"},

@@ -189,6 +189,9 @@ def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
         run_node = branch.add(_run(run))
         for line in run["log"]:
             run_node.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
+        if "log_refused" in run:
+            text = f"no log: {run['log_refused']} (nightbus why-denied says more)"
+            run_node.add(Text(text, style="yellow"))
         for refusal in run.get("refused", ()):
             what = f"{_clock(refusal['time'])}  refused {refusal['action']} on {refusal['resource']}"
             run_node.add(Text(f"{what}: nightbus why-denied {refusal['request_id']}", style="red"))

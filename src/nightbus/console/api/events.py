@@ -11,7 +11,7 @@ from nightbus.console.api.publishing import put_event, replay_events
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Json, Query, as_json
-from nightbus.services.lambda_.invocations.log_lines import runs_of
+from nightbus.services.lambda_.invocations.log_lines import log_refusal, runs_of
 from nightbus.tracing.event_trace import trace_event
 
 
@@ -44,7 +44,8 @@ async def read_trace(request: ApiRequest, id: str) -> Json:
     The answer is the NODE of docs/explaining.md.
     """
     runs = functools.partial(runs_of, request.store)
-    trace: Any = await trace_event(request.store, request.scope, id, runs)
+    refusal = functools.partial(log_refusal, request.platform)
+    trace: Any = await trace_event(request.store, request.scope, id, runs, refusal)
     return as_json(trace)
 
 

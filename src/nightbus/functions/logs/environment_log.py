@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from nightbus.aws.calls import Caller
+from nightbus.aws.calls import Caller, Session
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
 from nightbus.functions.extensions.registry import Failure
@@ -20,7 +21,7 @@ from nightbus.functions.logs.platform_log import PlatformLog
 from nightbus.functions.logs.reports import exit_reason, timeout_text
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.functions.runtime_api.api import Answer
-from nightbus.functions.variables import is_own_log_group, log_group
+from nightbus.functions.variables import log_group
 from nightbus.store.interface import Append
 
 log = logging.getLogger("nightbus.functions")
@@ -51,7 +52,7 @@ class EnvironmentLog:
         started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
         self._group = log_group(spec)
-        self._writer = None if is_own_log_group(spec) else _role_session(spec)
+        self._writer = role_session(spec.role, spec.name, spec.arn, spec.role_id, clock.now_ms())
         self._records: list[Append] = []
         self.output = Output(clock, self._write_safely)
         if spec.log_format == "JSON":
@@ -122,5 +123,8 @@ class EnvironmentLog:
         self._records.append(ended(self._spec, end, error, self._group, self.stream, now))
 
 
-def _role_session(spec: FunctionSpec) -> Caller:
-    return Caller.in_role(spec.role, spec.name, "lambda.amazonaws.com", spec.arn)
+def role_session(role: str, name: str, function_arn: str, role_id: str = "", issued: int = 0) -> Caller:
+    """Return the caller as whom Lambda writes the log of the function `name`: it has the credentials that the function
+    has, which were issued at `issued` (UTC ms) and need no trust policy any more."""
+    caller = Caller.in_role(role, name, "lambda.amazonaws.com", function_arn)
+    return replace(caller, user_id=f"{role_id}:{name}", session=Session(role, issued, role_id=role_id))

@@ -14,7 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.node.admin.request import AdminRequest, body_scope, body_text
-from nightbus.services.lambda_.invocations.log_lines import runs_of
+from nightbus.services.lambda_.invocations.log_lines import log_refusal, runs_of
 from nightbus.tracing.event_trace import trace_event
 from nightbus.tracing.explanation import NotInHistory, explain_event, explain_pattern, explain_unput
 
@@ -40,8 +40,10 @@ async def explain_event_of_body(request: AdminRequest) -> dict[str, Any]:
 async def trace(request: AdminRequest) -> dict[str, Any]:
     """Query: `event` (its id), `account` and `region`. Raises AwsError."""
     store = request.node.store
-    runs = functools.partial(runs_of, store)
-    return await _in_any_scope(request, lambda scope, event_id: trace_event(store, scope, event_id, runs))
+    runs, refusal = functools.partial(runs_of, store), functools.partial(log_refusal, request.node.platform)
+    return await _in_any_scope(
+        request, lambda scope, event_id: trace_event(store, scope, event_id, runs, refusal)
+    )
 
 
 async def _in_any_scope(

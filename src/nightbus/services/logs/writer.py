@@ -1,6 +1,7 @@
 """Writes the output of functions to CloudWatch Logs.
 
-It creates the group and the stream if they do not exist, as AWS does. Lines that come while a commit is under way share
+It creates the group and the stream if they do not exist, as AWS does, as far as the writer may. Each refusal is told
+once for a stream, that is for an environment, and not with each line. Lines that come while a commit is under way share
 the next commit: each further commit costs the store's writer some statements and the event loop some turns. The end of
 an asynchronous invocation waits some milliseconds for another commit, since no client waits for it.
 """
@@ -8,18 +9,21 @@ an asynchronous invocation waits some milliseconds for another commit, since no 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nightbus.aws.arn import arn
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
+from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
 from nightbus.functions.logs.platform_events import STARTS, started_request
 from nightbus.identity.authorization import Authorizer
-from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
+from nightbus.messaging.log_streams import GROUP, STREAM, appends, creation, required_stream, stream_key
+from nightbus.messaging.log_writing import PUT_EVENTS, writing_needs
 from nightbus.policies.request import Need
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, RequireRecord, Store
@@ -27,6 +31,7 @@ from nightbus.store.known_records import KnownRecords
 
 _MOST_TOGETHER = 64
 _PATIENCE_SECONDS = 0.01
+_MOST_TOLD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class LogWriter:
     def __init__(self, store: Store, clock: Clock, authorizer: Authorizer | None = None) -> None:
         """With an `authorizer`, lines whose writer may not write them are left out, as AWS leaves them out."""
         self._authorizer = authorizer
+        self._told: Bounded[tuple[str, str], None] = Bounded(_MOST_TOLD)  # refused actions, and the stream
         self._store = store
         self._streams = KnownRecords(store, [STREAM])
         self._clock = clock
@@ -53,26 +59,53 @@ class LogWriter:
         self._writing: asyncio.Task[None] | None = None
 
     def in_memory(self) -> dict[str, int]:
-        return self._streams.in_memory()
+        return {**self._streams.in_memory(), "refused log streams": len(self._told)}
 
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
         same."""
-        if not part.lines or not await self._is_permitted(scope, part):
+        permitted = await self._permitted(scope, part) if part.lines else None
+        if permitted is None:
             await self._store.commit(*part.records, *also)
             return
+        part = permitted
         one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting())
         await one.done
 
-    async def _is_permitted(self, scope: Scope, part: LogPart) -> bool:
-        if part.writer is None or self._authorizer is None or not self._authorizer.enforces:
+    async def _permitted(self, scope: Scope, part: LogPart) -> LogPart | None:
+        """Return what of the part the writer may write: None, or a new stream without the lines."""
+        writer, authorizer = part.writer, self._authorizer
+        if writer is None or authorizer is None:
+            return part
+        for need in await self._needs(scope, part):
+            if not await self._may(authorizer, writer, scope, part, need):
+                is_made = need.action == PUT_EVENTS and not await self._has_stream(scope, part)
+                return replace(part, lines=()) if is_made else None
+        return part
+
+    async def _needs(self, scope: Scope, part: LogPart) -> Sequence[Need]:
+        group, stream = part.group, part.stream
+        if await self._has_stream(scope, part):
+            return writing_needs(scope, group, stream, has_group=True, has_stream=True)
+        has_group = await self._store.get(scope, GROUP, group) is not None
+        return writing_needs(scope, group, stream, has_group=has_group)
+
+    async def _has_stream(self, scope: Scope, part: LogPart) -> bool:
+        return await self._streams.get(scope, STREAM, stream_key(part.group, part.stream)) is not None
+
+    async def _may(
+        self, authorizer: Authorizer, writer: Caller, scope: Scope, part: LogPart, need: Need
+    ) -> bool:
+        if await authorizer.admits(writer, scope, need):
             return True
-        stream = f"log-group:{part.group}:log-stream:{part.stream}"
-        resource = arn("logs", scope.region, scope.account, stream)
-        return await self._authorizer.admits(part.writer, scope, Need("logs:PutLogEvents", resource))
+        if (need.action, part.stream) not in self._told:
+            self._told[need.action, part.stream] = None
+            with contextlib.suppress(AwsError):
+                await authorizer.authorize(need.action, [need], Call(scope, writer, ""))
+        return not authorizer.enforces
 
     async def close(self) -> None:
         """Return when everything so far is written."""
