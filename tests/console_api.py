@@ -38,6 +38,11 @@ class ConsoleApi:
     def post(self, path: str, body: Any, **query: Any) -> Any:
         return self._call(path, json.dumps(body).encode(), query)
 
+    def empty(self, queue: str) -> None:
+        """Delete what is in the queue now, one by one: PurgeQueue is for once a minute."""
+        ids = [one["id"] for one in self.get(f"/queues/{queue}/messages")["messages"]]
+        self.post(f"/queues/{queue}/delete", {"messages": ids})
+
     def _call(self, path: str, body: bytes | None, query: dict[str, Any]) -> Any:
         url = f"{self._base}{quote(path)}?{urlencode({**self._scope, **query})}"
         headers = {**self._headers, "content-type": "application/json"}

@@ -364,6 +364,7 @@ class Node:
         Workers end before functions do: a worker would take the end of its function for a failure of it.
         """
         self.loop_lag.close()
+        self.ending.set()
         await _in_time(self.dispatcher.close, self.stacks.close)
         for task in self._tasks:
             task.cancel()

@@ -99,7 +99,7 @@ def test_what_fails_is_red(shop: ConsoleApi, put: Callable[..., str]) -> None:
     nodes, _ = graph(shop)
     assert "invocations failed" in nodes[FUNCTION]["failing"]
     assert nodes[DEAD]["failing"].endswith("dead letter") or nodes[DEAD]["failing"].endswith("dead letters")
-    shop.post("/queues/shop-dead/delete", {"messages": "all"})
+    shop.empty("shop-dead")
     nodes, _ = graph(shop)
     assert nodes[DEAD]["failing"] == ""
 

@@ -34,7 +34,7 @@ def test_failures_come_first(shop: ConsoleApi, put: Callable[..., str]) -> None:
     happened = shop.get("/overview")["happened"]
     failed = next(one for one in happened if one["kind"] == "invocation")
     assert (failed["about"], failed["text"], failed["failed"]) == ("shop-orders", "KeyError 'order'", True)
-    shop.post("/queues/shop-dead/delete", {"messages": "all"})
+    shop.empty("shop-dead")
     assert DEAD not in failing()
 
 
