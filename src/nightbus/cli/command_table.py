@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from nightbus.cli import (
@@ -14,24 +12,15 @@ from nightbus.cli import (
     options,
     outbox_commands,
     project_commands,
+    test_event_commands,
 )
+from nightbus.cli.command import Command
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
 Arguments = argparse.Namespace
 _EVENT_ID = "The EventId that PutEvents returned."
 _SHELLS = ("bash", "zsh", "fish")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command. `run` returns the exit code, None for 0. `arguments` come before the options in the usage line."""
-
-    name: str
-    help: str
-    declare: Callable[[argparse.ArgumentParser], object]
-    run: Callable[[Arguments], int | None]
-    arguments: str = ""
 
 
 def _declare_start(parser: argparse.ArgumentParser) -> None:
@@ -228,6 +217,7 @@ def _completion(arguments: Arguments) -> None:
 GROUPS = {
     "events": "The events on the buses.",
     "policy": "The policies of roles.",
+    "test-event": "Events to try functions and rules with, shared with the SAM CLI.",
     "outbox": "The text messages, push notifications and mails of SNS, which stay on this machine.",
 }
 
@@ -328,6 +318,7 @@ COMMANDS = (
         event_commands.put,
         "FILE",
     ),
+    *test_event_commands.COMMANDS,
     Command(
         "outbox list",
         "List the messages that are kept, the newest last.",

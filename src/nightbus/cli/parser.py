@@ -7,7 +7,8 @@ import functools
 from typing import Any, NoReturn
 
 from nightbus import __version__
-from nightbus.cli.command_table import COMMANDS, GROUPS, Command
+from nightbus.cli.command import Command
+from nightbus.cli.command_table import COMMANDS, GROUPS
 
 _WHAT = "EventBridge, SQS, SNS, Lambda, CloudFormation/SAM and CloudWatch Logs that you run yourself."
 _EPILOG = (

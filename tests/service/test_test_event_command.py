@@ -1,0 +1,96 @@
+"""`nightbus test-event` keeps events for functions and rules, and sends them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lambda_rig import code, trust
+from nodes import RunningNode
+
+EVERYBODY = (
+    '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}}'
+)
+TEXT = "def handler(event, context):\n    return 1 / event['by']\n"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RunningNode]:
+    node = RunningNode()
+    document = json.dumps(trust("lambda.amazonaws.com"))
+    role = node.client("iam").create_role(RoleName="f", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    node.client("lambda").create_function(
+        FunctionName="divide",
+        Runtime="python3.11",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": code(TEXT)},
+    )
+    sqs, events = node.client("sqs"), node.client("events")
+    sqs.create_queue(QueueName="q", Attributes={"Policy": EVERYBODY})
+    events.create_event_bus(Name="orders")
+    for bus, name in (("orders", "big"), ("default", "divide")):
+        events.put_rule(
+            Name=name, EventBusName=bus, EventPattern='{"detail": {"total": [{"numeric": [">", 100]}]}}'
+        )
+        arn = "arn:aws:sqs:us-east-1:000000000000:q"
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "q", "Arn": arn}])
+    yield node
+    assert node.stop() == 0
+
+
+def run(node: RunningNode, *words: str, input: str = "", code: int = 0) -> str:
+    command = [sys.executable, "-m", "nightbus", "test-event", *words, "--port", str(node.port)]
+    ended = subprocess.run(
+        command, env=node.environment(), input=input, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def test_events_of_a_function(node: RunningNode, tmp_path: Path) -> None:
+    run(node, "put", "divide", "half", "-", input='{"by": 2}')
+    file = tmp_path / "zero.json"
+    file.write_text('{"by": 0}')
+    run(node, "put", "divide", "zero", str(file))
+    assert run(node, "list", "divide").split() == ["half", "zero"]
+    assert "0.5" in run(node, "invoke", "divide", "half")
+    assert "ZeroDivisionError" in run(node, "invoke", "divide", "zero", code=1)
+    assert "--force" in run(node, "put", "divide", "half", "-", input='{"by": 4}', code=1)
+    run(node, "put", "divide", "half", "-", "--force", input='{"by": 4}')
+    assert json.loads(run(node, "get", "divide", "half")) == {"by": 4}
+    registry, schemas = "lambda-testevent-schemas", node.client("schemas")
+    kept = schemas.describe_schema(RegistryName=registry, SchemaName="_divide-schema")["Content"]
+    assert json.loads(kept)["components"]["examples"]["half"] == {
+        "value": {"by": 4}, "x-metadata": {"invocationType": "RequestResponse"},
+    }  # fmt: skip
+    for name in ("half", "zero"):
+        run(node, "delete", "divide", name)
+    assert run(node, "list", "divide") == ""
+
+
+def test_events_of_a_rule(node: RunningNode) -> None:
+    event = {"source": "shop", "detail-type": "Order", "detail": {"total": 200}}
+    run(node, "put", "orders/big", "large", "-", input=json.dumps(event))
+    small = {"Source": "shop", "DetailType": "Order", "Detail": '{"total": 20}'}
+    run(node, "put", "orders/big", "small", "-", input=json.dumps(small))
+    shown = run(node, "invoke", "orders/big", "large")
+    assert "big matched" in shown and "delivered" in shown
+    assert "did not match" in run(node, "invoke", "orders/big", "small", code=1)
+    run(node, "put", "default/divide", "other", "-", input=json.dumps(event))
+    assert json.loads(run(node, "list", "default/divide", "--json")) == ["other"]
+
+
+def test_mistakes_are_said_in_a_line(node: RunningNode) -> None:
+    assert "no function and no rule nobody" in run(node, "list", "nobody", code=1)
+    assert "no test event x" in run(node, "get", "divide", "x", code=1)
+    run(node, "put", "divide", "x", "-", input="no json", code=2)
+    run(node, "put", "orders/big", "x", "-", input="[{}, {}]", code=2)
+    run(node, "put", "divide", "x", "none.json", code=2)
+    assert "does not exist" in run(node, "list", "x", "--stack-name", "none", code=1)
