@@ -1,6 +1,6 @@
 """Measures the console's API: each path over 50,000 events and 200 rules, and the live stream at 500 events a second.
 
-    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N]
+    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N] [--holds]
 
 It starts a node of its own. Two thirds of the events match a rule with a queue as its target, each twentieth one a rule
 whose queue is gone, the others no rule. Of a call everything counts that a client waits for. The lag of the live stream
@@ -44,15 +44,25 @@ def main() -> None:
     parser.add_argument("--rules", type=int, default=200)
     parser.add_argument("--calls", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument(
+        "--holds",
+        action="store_true",
+        help="measure only for how long calls hold the event loop, which slows the node",
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nightbus-bench-") as folder:
-        node = RunningNode(Path(folder) / "data")
+        node = RunningNode(Path(folder) / "data", {"NIGHTBUS_MEASURE_HOLDS": "1"} if given.holds else {})
         try:
             make_rules(node, given.rules)
             make_events(node, given.events, given.rules)
             caller = as_operator(node)
             for label, path, query in paths(caller):
-                print_times(label, [seconds_of(caller, path, query) for _ in range(given.calls)])
+                if given.holds:
+                    print(f"{label:40} loop held {median_hold(caller, path, query, given.calls):6.1f} ms")
+                else:
+                    print_times(label, [seconds_of(caller, path, query) for _ in range(given.calls)])
+            if given.holds:
+                return
             print_times("POST /patterns/test", [tried(caller) for _ in range(given.calls)])
             print_times(f"live, lag at {_RATE} events/s", live_lags(node, caller, given.seconds))
             print_cost(node, caller, given.seconds / 2)
@@ -126,6 +136,16 @@ def seconds_of(caller: Caller, path: str, query: dict[str, Any]) -> float:
     began = time.perf_counter()
     caller.get(path, **query)
     return time.perf_counter() - began
+
+
+def median_hold(caller: Caller, path: str, query: dict[str, Any], calls: int) -> float:
+    """For how many milliseconds a call holds the event loop at most, in the median of the calls."""
+    holds = []
+    for _ in range(calls):
+        caller.send("GET", "/_nightbus/holds")  # counts from here
+        caller.get(path, **query)
+        holds.append(float(caller.send("GET", "/_nightbus/holds").json["longest_ms"]))
+    return statistics.median(holds)
 
 
 def tried(caller: Caller) -> float:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api_requests import Answer, Caller, as_operator, new_code
 from nightbus.node.operator_key import OPERATOR_HEADER
-from nodes import RunningNode
+from nodes import RunningNode, clean_environment
 
 API = "/_nightbus/api"
 RULE = {"name": "made", "pattern": {"source": ["x"]}}
@@ -222,3 +227,47 @@ def test_no_secret_is_in_the_output_of_the_node(strict: RunningNode) -> None:
     assert "nightbus console" in printed
     assert f"http://nightbus.localhost:{strict.port}/_nightbus/console" in printed
     assert json.dumps(answer.json) == '{"done": true}'
+
+
+def test_the_command_prints_a_link_that_signs_in(strict: RunningNode) -> None:
+    command = [sys.executable, "-m", "nightbus", "console", "--print", "--port", str(strict.port)]
+    done = subprocess.run(
+        [*command, "--data", str(strict.folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    address, _, code = done.stdout.strip().partition("#")
+    assert address == f"http://nightbus.localhost:{strict.port}/_nightbus/console/sign-in"
+    assert Caller(strict.port).send("POST", f"{API}/session", {"code": code}).status == 200
+    failed = subprocess.run(
+        [*command[:-1], "1", "--data", str(strict.folder)],
+        capture_output=True, text=True, timeout=60, env=clean_environment(),
+    )  # fmt: skip
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stderr
+
+
+def test_by_tls_the_cookie_is_of_this_host_alone(tmp_path: Path) -> None:
+    node = RunningNode(tmp_path / "data", dev_credentials=False, options=["--tls"])
+    try:
+        code = new_code(node)
+        context = ssl.create_default_context(cafile=str(tmp_path / "data" / "tls" / "ca.pem"))
+        connection = http.client.HTTPSConnection("127.0.0.1", node.port, timeout=30, context=context)
+        body, kind = json.dumps({"code": code}), {"Content-Type": "application/json"}
+        connection.request("POST", f"{API}/session", body, kind)
+        reply = connection.getresponse()
+        assert reply.read() == b'{"done":true}'
+        cookie = str(reply.getheader("set-cookie"))
+        assert cookie.startswith(f"__Host-nightbus-{node.port}=")
+        assert cookie.endswith("; Path=/; Secure; HttpOnly; SameSite=Strict")
+        connection.request("GET", f"{API}/session", headers={"Cookie": cookie.partition(";")[0]})
+        assert json.load(connection.getresponse())["settings"]["tls"] is True
+        connection.request(
+            "GET", "/_nightbus/console"
+        )  # it stays here: other machines know no nightbus.localhost
+        assert connection.getresponse().status == 200
+    finally:
+        assert node.stop() == 0
