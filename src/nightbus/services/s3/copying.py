@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from nightbus.services.s3.properties import (
 )
 from nightbus.services.s3.putting import new_blob_owner, write_reply
 from nightbus.services.s3.records import ObjectVersion, arn_of, bucket_arn, find_bucket, version_id_in_reply
-from nightbus.services.s3.version_writes import write_version
+from nightbus.services.s3.version_writes import Check, write_version
 from nightbus.store.interface import Record
 
 _LARGEST = 5 * 1024**3
@@ -107,22 +108,35 @@ async def copy_object(
         copy_source_if_modified_since,
         copy_source_if_unmodified_since,
     )
-    for _ in range(_ATTEMPTS):
+
+    async def read() -> tuple[Record, ObjectVersion]:
         source_bucket, source = await find_copy_source(ctx, copy_source, expected_source_bucket_owner)
         conditions.check_source(source)
         if (source_bucket.key, source.key) == (bucket, key) and "versionId=" not in copy_source:
             change.check_onto_itself()
         if change.tags is None and source.tags:
             await ctx.authorize(*_tag_needs(parse_copy_source(copy_source), target, key, source.tags))
+        return source_bucket, source
+
+    return await _copied(
+        ctx, bucket, key, read, change, lambda one: check_write(one, key, if_match, if_none_match)
+    )
+
+
+async def _copied(
+    ctx: Context,
+    bucket: str,
+    key: str,
+    read: Callable[[], Awaitable[tuple[Record, ObjectVersion]]],
+    change: _Change,
+    check: Check,
+) -> dict[str, Any]:
+    """Write the version that `change` makes of the source that `read` finds, with its bucket, and return the reply."""
+    for _ in range(_ATTEMPTS):
+        source_bucket, source = await read()
         version = await change.of(ctx, source, bucket, key)
         with contextlib.suppress(KeyError):  # the source was overwritten in between, and its blob is gone
-            record, version = await write_version(
-                ctx,
-                bucket,
-                version,
-                "ObjectCreated:Copy",
-                lambda current: check_write(current, key, if_match, if_none_match),
-            )
+            record, version = await write_version(ctx, bucket, version, "ObjectCreated:Copy", check)
             return _copy_reply(record, version, version_id_in_reply(source_bucket, source.version_id))
     raise conflicting()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from nightbus.services.s3.properties import (
     tags_of_header,
 )
 from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
-from nightbus.services.s3.version_writes import write_version
+from nightbus.services.s3.version_writes import Check, write_version
 from nightbus.store.interface import Blob, KeepBlob, Record, ReleaseBlob
 
 
@@ -89,7 +90,6 @@ async def put_object(
     user_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
     if if_match is not None or if_none_match is not None:
         check_write((await versions_of_key(ctx, record, key)).current, key, if_match, if_none_match)
-    blob = await ctx.store.put_blob(chunks_of(body))
     claimed = {
         "ChecksumCRC32": checksum_crc32,
         "ChecksumCRC32C": checksum_crc32_c,
@@ -97,10 +97,11 @@ async def put_object(
         "ChecksumSHA1": checksum_sha1,
         "ChecksumSHA256": checksum_sha256,
     }
-    try:
+
+    def made_of(blob: Blob) -> ObjectVersion:
         object_checksums = checksums.from_request(claimed, body)
         checksums.check_announced(checksum_algorithm, object_checksums)
-        version = ObjectVersion(
+        return ObjectVersion(
             key=key,
             version_id="",
             modified=ctx.now_ms(),
@@ -116,18 +117,29 @@ async def put_object(
             lock=lock,
             encryption=encryption,
         )
-        record, version = await write_version(
-            ctx,
-            bucket,
-            version,
-            "ObjectCreated:Post" if ctx.call.is_form else "ObjectCreated:Put",
-            lambda current: check_write(current, key, if_match, if_none_match),
-        )
+
+    return await _stored(
+        ctx, bucket, body, made_of, lambda one: check_write(one, key, if_match, if_none_match)
+    )
+
+
+async def _stored(
+    ctx: Context,
+    bucket: str,
+    body: ByteStream | bytes | str | None,
+    made_of: Callable[[Blob], ObjectVersion],
+    check: Check,
+) -> dict[str, Any]:
+    """Keep the body, write the version that `made_of` makes of it, and return the reply."""
+    blob = await ctx.store.put_blob(chunks_of(body))
+    event = "ObjectCreated:Post" if ctx.call.is_form else "ObjectCreated:Put"
+    try:
+        record, version = await write_version(ctx, bucket, made_of(blob), event, check)
     except BaseException:
         await discard_blob(ctx, blob)
         raise
-    checksum_type = version.checksum_type if object_checksums else None
-    return {**write_reply(record, version), **object_checksums, "ChecksumType": checksum_type}
+    checksum_type = version.checksum_type if version.checksums else None
+    return {**write_reply(record, version), **version.checksums, "ChecksumType": checksum_type}
 
 
 def new_blob_owner(bucket: str) -> str:
