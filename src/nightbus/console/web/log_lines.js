@@ -32,8 +32,8 @@ function levelOf(level, message) {
 }
 
 /** Adds lines (oldest first) behind those of the chunks; drops the oldest chunks beyond the limit. */
-export function append(chunks, lines) {
-  return trimmed(filled(chunks, lines))
+export function append(chunks, lines, most = MOST_LINES) {
+  return trimmed(filled(chunks, lines), most)
 }
 
 function filled(chunks, lines) {
@@ -49,10 +49,10 @@ function filled(chunks, lines) {
   return next
 }
 
-function trimmed(chunks) {
+function trimmed(chunks, most) {
   let total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   let first = 0
-  while (total > MOST_LINES) total -= chunks[first++].length
+  while (total > most) total -= chunks[first++].length
   return first ? chunks.slice(first) : chunks
 }
 

@@ -1,5 +1,5 @@
 // Lines of a log, drawn once for as long as they stay the same. The browser skips chunks that are out of sight.
-import { html, useMemo } from '../html.js'
+import { html, useEffect, useMemo, useRef } from '../html.js'
 import { when } from '../format.js'
 import { href, pathOf } from '../router.js'
 import { readLine } from '../log_lines.js'
@@ -19,7 +19,7 @@ export function LogChunk({ lines, group, utc, opened, onOpen }) {
 }
 
 function Line({ line, group, utc, open, onOpen }) {
-  const read = readLine(line.message)
+  const read = useMemo(() => readLine(line.message), [line])
   return html`<li class=${['log-line', read.kind, read.level, open && 'open'].filter(Boolean).join(' ')}>
     <button type="button" class="log-time" aria-expanded=${open ? 'true' : 'false'} onClick=${() => onOpen(open ? null : line.id)}>${clockIn(line.time, utc)}</button>
     <span class="log-text">${line.message.trimEnd()}</span>
@@ -30,7 +30,9 @@ function Line({ line, group, utc, open, onOpen }) {
 
 function Details({ line, group, json }) {
   const name = functionOfGroup(group)
-  return html`<div class="log-details">
+  const box = useRef(null)
+  useEffect(() => box.current.scrollIntoView({ block: 'nearest' }), [])
+  return html`<div class="log-details" ref=${box}>
     <div class="row wrap">
       ${line.event_id && html`<${Button} small to=${href(pathOf('events', line.event_id))}>Its event<//>`}
       ${line.request_id && name && html`<${Button} small to=${href(pathOf('functions', name), { request: line.request_id })}>Its invocation<//>`}

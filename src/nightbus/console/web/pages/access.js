@@ -25,14 +25,18 @@ export default function Access({ query }) {
   <//>`
 }
 
+/** A caller without the account, which the page's scope says; the whole ARN is the tooltip. */
+const Principal = ({ arn }) =>
+  html`<code title=${arn}>${arn.startsWith('arn:') ? arn.split(':').slice(5).join(':') : arn}</code>`
+
 const REFUSAL_COLUMNS = [
-  { key: 'time', title: 'Time', cell: row => html`<${Time} ms=${row.time} ago />` },
+  { key: 'time', title: 'Time', cell: row => html`<${Time} ms=${row.time} />` },
   {
     key: 'action',
     title: 'Action',
     cell: row => html`<a class="name" href=${href(pathOf('access', row.id))}>${row.action}</a>`,
   },
-  { key: 'principal', title: 'Caller', cell: row => html`<code>${row.principal}</code>` },
+  { key: 'principal', title: 'Caller', cell: row => html`<${Principal} arn=${row.principal} />` },
   { key: 'resource', title: 'Resource', wide: true, cell: row => html`<code>${row.resource}</code>` },
   { key: 'why', title: 'Why', wide: true, sort: false, cell: row => row.why },
 ]
@@ -51,7 +55,7 @@ const TRAIL_COLUMNS = [
     title: 'Call',
     cell: row => html`<span class="name">${row.name}</span> <span class="muted">${row.service}</span>`,
   },
-  { key: 'principal', title: 'Caller', cell: row => html`<code>${row.principal}</code>` },
+  { key: 'principal', title: 'Caller', cell: row => html`<${Principal} arn=${row.principal} />` },
   {
     key: 'error',
     title: 'Outcome',

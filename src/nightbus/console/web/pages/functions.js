@@ -28,7 +28,7 @@ const COLUMNS = [
   },
   { key: 'p50', title: 'p50', num: true, wide: true, cell: row => duration(row.p50) },
   { key: 'p95', title: 'p95', num: true, wide: true, cell: row => duration(row.p95) },
-  { key: 'last', title: 'Last', wide: true, cell: row => html`<${Time} ms=${row.last} ago />` },
+  { key: 'last', title: 'Last', wide: true, cell: row => html`<${Time} ms=${row.last} />` },
   {
     key: 'stack',
     title: 'Stack',

@@ -1,10 +1,9 @@
 // Log groups, and the lines of one: older ones by page, new ones as they come, each with its invocation and its event.
-import { html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js'
-import { get } from '../api.js'
-import { useLive, useLoad, usePref, useQuery, useSettled } from '../hooks.js'
+import { html, useLayoutEffect, useRef, useState } from '../html.js'
+import { useLoad, usePref, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { count } from '../format.js'
-import { append, prepend } from '../log_lines.js'
+import { useLines } from '../log_tail.js'
 import { Empty, Failure, Loaded, Skeleton } from '../components/empty.js'
 import { Time } from '../components/facts.js'
 import { Search, Select } from '../components/filters.js'
@@ -50,7 +49,7 @@ function Group({ query }) {
   const [utc, setUtc] = usePref('logs.utc', false)
   const tail = query.tail !== 'off'
   const streams = useLoad('/logs/streams', { group: query.group, limit: 200 })
-  const lines = useLines(query, tail)
+  const lines = useLines(query, SPANS[query.span]?.[1] ?? 0, tail)
   const name = functionOfGroup(query.group)
   const streamOptions = [['', 'All streams'], ...(streams.data?.streams ?? []).map(stream => stream.name)]
   return html`<${Page} title=${query.group} mono crumbs=${[['Logs', '/logs']]} actions=${name && html`<${Button} to=${href(pathOf('functions', name))}>Function<//>`}>
@@ -72,91 +71,43 @@ function Group({ query }) {
 const Toggle = ({ on, onChange, children }) =>
   html`<${Button} aria-pressed=${on ? 'true' : 'false'} onClick=${() => onChange(!on)}>${children}<//>`
 
-const NOTHING = { chunks: [], next: null, error: null, loading: true }
-
-/** The lines that the address asks for, in chunks, the oldest first; `older()` loads the page before them. */
-function useLines({ group, stream, filter, span, request }, tail) {
-  const wanted = useMemo(
-    () => ({ group, stream, filter, request, from: SPANS[span]?.[1] ? Date.now() - SPANS[span][1] : '' }),
-    [group, stream, filter, span, request],
-  )
-  const [state, setState] = useState(NOTHING)
-  useEffect(() => {
-    const abort = new AbortController()
-    setState(NOTHING)
-    get('/logs/events', { ...wanted, limit: 500 }, { signal: abort.signal }).then(
-      page =>
-        setState(old => ({
-          ...NOTHING,
-          chunks: append([], merged(page.events, old.chunks)),
-          next: page.next,
-          loading: false,
-        })),
-      error => error.name !== 'AbortError' && setState({ ...NOTHING, error, loading: false }),
-    )
-    return () => abort.abort()
-  }, [wanted])
-  useLive(tail ? ['logs'] : [], { group, filter }, data => {
-    const fresh = [data]
-      .flat()
-      .filter(
-        line =>
-          line.group === group && (!stream || line.stream === stream) && (!request || line.request_id === request),
-      )
-    if (fresh.length) setState(old => ({ ...old, chunks: append(old.chunks, unknown(fresh, old.chunks)) }))
-  })
-  const older = useCallback(async () => {
-    try {
-      const page = await get('/logs/events', { ...wanted, limit: 500, next: state.next })
-      setState(old => ({ ...old, chunks: prepend(old.chunks, [...page.events].reverse()), next: page.next }))
-    } catch (error) {
-      setState(old => ({ ...old, error }))
-    }
-  }, [wanted, state.next])
-  return { ...state, older }
-}
-
-/** A page, which has the newest line first, and the lines that came live meanwhile. */
-function merged(page, chunks) {
-  const lines = [...page].reverse()
-  const known = new Set(lines.map(line => line.id))
-  return [...lines, ...chunks.flat().filter(line => !known.has(line.id))]
-}
-
-function unknown(lines, chunks) {
-  const known = new Set(
-    chunks
-      .slice(-5)
-      .flat()
-      .map(line => line.id),
-  )
-  return lines.filter(line => !known.has(line.id))
-}
-
 function Viewer({ lines, wrap, utc, group }) {
   const box = useRef(null)
+  const before = useRef(0)
   const [follows, setFollows] = useState(true)
   const [opened, setOpened] = useState(null)
   const total = lines.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  useEffect(() => {
+  lines.reads.current = !follows
+  useLayoutEffect(() => {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight
   }, [lines.chunks, follows, wrap])
   if (lines.loading && !total) return html`<div class="card"><${Skeleton} rows=${8} /></div>`
-  if (!total)
+  if (!total) {
     return html`<div class="card"><${Empty} title="No lines">Nothing in this group fits the filter and the time. New lines appear here as they come.<//></div>`
-  const scrolled = () => setFollows(box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 40)
+  }
+  const scrolled = () => {
+    const { scrollTop, scrollHeight, clientHeight } = box.current
+    if (scrollHeight - scrollTop - clientHeight < 40) setFollows(true)
+    else if (scrollTop < before.current) setFollows(false)
+    before.current = scrollTop
+  }
   const older = async () => {
-    const before = box.current.scrollHeight
+    const height = box.current.scrollHeight
     await lines.older()
     requestAnimationFrame(() => {
-      if (box.current) box.current.scrollTop += box.current.scrollHeight - before
+      if (box.current) box.current.scrollTop += box.current.scrollHeight - height
     })
+  }
+  const open = id => {
+    setFollows(false)
+    setOpened(id)
   }
   return html`<div class="card log-frame">
     <div class=${wrap ? 'log wraps' : 'log'} ref=${box} onScroll=${scrolled} tabindex="0" role="region" aria-label=${`Lines of ${group}`}>
       ${lines.next && html`<div class="log-older"><${Button} small onClick=${older}>Older lines<//></div>`}
-      ${lines.chunks.map(chunk => html`<${LogChunk} key=${chunk[0].id} lines=${chunk} group=${group} utc=${utc} opened=${chunk.some(one => one.id === opened) ? opened : null} onOpen=${setOpened} />`)}
+      ${lines.chunks.map(chunk => html`<${LogChunk} key=${chunk[0].id} lines=${chunk} group=${group} utc=${utc} opened=${chunk.some(one => one.id === opened) ? opened : null} onOpen=${open} />`)}
     </div>
-    <p class="log-foot muted">${count(total, 'line')}${!follows && html` · <button type="button" class="linkish" onClick=${() => setFollows(true)}>Go to the newest</button>`}</p>
+    <p class="log-foot muted">${count(total, 'line')}${lines.cut && ', the newest ones: a filter or a time leads to older ones'}
+      ${!follows && html` · <button type="button" class="linkish" onClick=${() => setFollows(true)}>Go to the newest</button>`}</p>
   </div>`
 }
