@@ -51,7 +51,7 @@ async def _count(bus: Rig, readers: TrafficReaders, name: str) -> int:
 
 class TestReaders:
     async def test_events_from_before_the_first_look_and_from_after_it(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         await bus.put({}, {}, {"Source": "other"})
         assert await _count(bus, readers, MATCHES) == 2
         await bus.put({})
@@ -64,34 +64,34 @@ class TestReaders:
         }
 
     async def test_a_source_that_looks_like_the_end_of_a_string(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         await bus.put({"DetailType": 'a","source":"b', "Source": 'sh"op'})
         fold = await readers.of(SCOPE)
         assert [one.source for one in fold.seen] == ['producer:sh"op']
 
     async def test_other_accounts_have_traffic_of_their_own(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         await bus.put({})
         await bus.clock.advance(1)
         fold = await readers.of(Scope("999999999999", SCOPE.region))
         assert fold.counts.since(60, bus.clock.now_ms()) == {}
 
     async def test_what_nobody_looks_at_is_forgotten(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         await readers.of(SCOPE)
         await bus.clock.advance(121)
         await readers.of(Scope("999999999999", SCOPE.region))
         assert readers.in_memory()["scopes whose traffic is read"] == 1
 
     async def test_more_entries_than_one_step(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         assert await _count(bus, readers, BUS) == 0
         for _ in range(2050):
             await bus.put({})
         assert await _count(bus, readers, BUS) == 2050
 
     async def test_sources_without_end_are_one_producer(self, bus: Rig) -> None:
-        readers = TrafficReaders(bus.store, bus.clock)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)
         for first in range(0, 1100, 10):
             await bus.put(*({"Source": f"source-{number}"} for number in range(first, first + 10)))
         fold = await readers.of(SCOPE)

@@ -30,11 +30,12 @@ _HISTORY, _OUTCOMES = history_log(""), outcome_log("")
 class TrafficReader:
     """The traffic of one scope."""
 
-    def __init__(self, store: Store, clock: Clock, scope: Scope) -> None:
+    def __init__(self, store: Store, clock: Clock, time: Callable[[], float], scope: Scope) -> None:
         self.fold = Fold(scope)
-        self.asked = clock.monotonic()
+        self.asked = time()
         self._store = store
         self._clock = clock
+        self._time = time
         self._scope = scope
         self._read_to: dict[tuple[Scope, str], int] = {}
         self._lock = asyncio.Lock()
@@ -43,9 +44,9 @@ class TrafficReader:
     async def advance(self) -> Fold:
         """What came since is counted when this returns."""
         async with self._lock:
-            if self._clock.monotonic() - self._read_at >= _FRESH_SECONDS:
+            if self._time() - self._read_at >= _FRESH_SECONDS:
                 await self._advance()
-                self._read_at, self._has_looked = self._clock.monotonic(), True
+                self._read_at, self._has_looked = self._time(), True
         return self.fold
 
     async def _advance(self) -> None:
@@ -107,23 +108,28 @@ class TrafficReader:
 
 
 class TrafficReaders:
-    """The readers of the scopes that somebody looks at."""
+    """The readers of the scopes that somebody looks at.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    `time` says, in seconds, when somebody looked last: by default the event loop's, which goes on where a test has
+    stopped the node's clock.
+    """
+
+    def __init__(self, store: Store, clock: Clock, time: Callable[[], float] | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._time = time or asyncio.get_running_loop().time
         self._readers: dict[Scope, TrafficReader] = {}
 
     async def of(self, scope: Scope) -> Fold:
         """The traffic of a scope as it is now."""
-        now = self._clock.monotonic()
+        now = self._time()
         for other in [key for key, one in self._readers.items() if one.asked < now - _FORGOTTEN_SECONDS]:
             del self._readers[other]
         reader = self._readers.get(scope)
         if reader is None:
             if len(self._readers) >= _MOST_READERS:
                 del self._readers[min(self._readers, key=lambda one: self._readers[one].asked)]
-            reader = self._readers[scope] = TrafficReader(self._store, self._clock, scope)
+            reader = self._readers[scope] = TrafficReader(self._store, self._clock, self._time, scope)
         reader.asked = now
         return await reader.advance()
 
