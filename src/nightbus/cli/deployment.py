@@ -44,7 +44,8 @@ def read_template(file: Path) -> dict[str, Any]:
 class Deployment:
     """One deployment of one stack, with its output.
 
-    `make_archive` makes the zip of a local folder or file.
+    `make_archive` makes the zip of a local folder or file. `bucket` is there and takes the packages; by default one
+    that is made for deployments.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Deployment:
         stack_name: str,
         output: Output,
         make_archive: Callable[[Path], bytes] = archive,
+        bucket: str = "",
     ) -> None:
         self._endpoint = endpoint
         self._stack = stack_name
@@ -66,7 +68,7 @@ class Deployment:
         self._cloudformation = clients.make("cloudformation")
         self._s3 = clients.make("s3")
         self._sts = clients.make("sts")
-        self._bucket = ""
+        self._bucket = bucket
 
     def package(self, file: Path) -> str:
         """Upload the template's local files, and return the template as text."""

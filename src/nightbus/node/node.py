@@ -64,6 +64,7 @@ from nightbus.span_notes import SpanNotes
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.records import STACK
+from nightbus.stacks.templates.sam import transform_sam
 from nightbus.store.duties import forget_unattended, on_duty
 from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
@@ -265,6 +266,7 @@ class Node:
             last_uses=last_uses,
             counters=self.counters,
             faults=faults,
+            transform_sam=transform_sam if self.virtual is None else self.virtual.transform_sam,
             spans=self.spans,
         )
         if self.virtual is not None:

@@ -36,6 +36,7 @@ from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.span_notes import SpanNotes
 from nightbus.stacks.interface import StackEngine
+from nightbus.stacks.templates.sam import SamTransform, transform_sam
 from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault
 
@@ -79,6 +80,7 @@ class Platform:
     last_uses: LastUses | None = None
     counters: Counters = field(default_factory=Counters)
     faults: Faults | None = None  # None but on a node for tests
+    transform_sam: SamTransform = transform_sam
     spans: SpanNotes | None = None  # None where nobody exports spans
 
 

@@ -33,7 +33,9 @@ class DeployedStack:
 
 
 class ControlledNode(Protocol):
-    """A node that runs, or was killed."""
+    """A node that runs, or was killed. `packages`: the addresses of what was uploaded for deployments."""
+
+    packages: set[str]
 
     @property
     def endpoint(self) -> str:

@@ -51,6 +51,7 @@ class TestNode:
         self._folder = Path(tempfile.mkdtemp(prefix="nightbus-testing-"))
         self._log = self._folder / "node.log"
         self._port = 0
+        self.packages: set[str] = set()
         self._started = time.time_ns() // 1_000_000
         self.now_ms = self._started
         self._start()

@@ -1,13 +1,16 @@
 """Makes the zips of functions, and keeps on disk what takes long: installed requirements, and zips that have some.
 
-They lie in the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`), under `nightbus/testing`, by a digest of all
+They lie in the folder of `cache`, by a digest of all
 that they are made of, and may be deleted at any time.
 """
 
 from __future__ import annotations
 
+import compileall
 import hashlib
+import importlib.util
 import os
+import py_compile
 import shutil
 import sys
 import tempfile
@@ -15,6 +18,10 @@ from pathlib import Path
 
 from nightbus.cli.commands.artefacts import archive, install_requirements, source_files
 from nightbus.cli.zip_files import ZipWriter
+from nightbus.testing.cache import cache_folder
+
+_UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
+_FORM = "2"  # of the zips; another one where they are made otherwise
 
 
 def cached_archive(path: Path) -> bytes:
@@ -30,19 +37,18 @@ def cached_archive(path: Path) -> bytes:
         with tempfile.TemporaryDirectory(prefix="nightbus-package-") as temporary:
             target = Path(temporary) / "package"
             shutil.copytree(_installed(requirements), target)
+            # Compiled once and for all, else each function of each run of the tests would compile them again.
+            compileall.compile_dir(
+                target, quiet=2, stripdir=target, prependdir="/var/task", invalidation_mode=_UNCHECKED
+            )
             for source, name in source_files(path):
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target / name)
-            _keep(zipped, ZipWriter().write(source_files(target)))
+                compiled = Path(importlib.util.cache_from_source(str(target / name)))
+                compiled.unlink(missing_ok=True)
+            files = [(file, str(file.relative_to(target))) for file in target.rglob("*") if file.is_file()]
+            _keep(zipped, ZipWriter().write(sorted(files, key=lambda pair: pair[1])))
     return zipped.read_bytes()
-
-
-def cache_folder() -> Path:
-    """Return the folder, which is there then."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(caches) / "nightbus" / "testing"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _installed(requirements: Path) -> Path:
@@ -63,7 +69,7 @@ def _installed(requirements: Path) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    digest = hashlib.sha256(f"{sys.version_info[:2]} {sys.platform}".encode())
+    digest = hashlib.sha256(f"{_FORM} {sys.version_info[:2]} {sys.platform}".encode())
     for path, name in source_files(folder):
         digest.update(f"\0{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:32]

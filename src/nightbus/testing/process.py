@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nightbus.console.mount import Console
 from nightbus.node.server import bind, run
 from nightbus.node.settings import Settings
+from nightbus.testing.cache import cache_folder
 
 if TYPE_CHECKING:
     from nightbus.node.node import Node
@@ -26,7 +27,11 @@ def main(folder: str, start_ms: str, port: str) -> None:
     for chatty in ("asyncio", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings(
-        port=int(port), data=Path(folder), dev_credentials=True, virtual_time_from=int(start_ms)
+        port=int(port),
+        data=Path(folder),
+        dev_credentials=True,
+        virtual_time_from=int(start_ms),
+        kept_transforms=cache_folder(),
     )
     listener, bound = bind(settings)
 

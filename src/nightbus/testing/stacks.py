@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nightbus.testing.clients import client_session, make_client
 from nightbus.testing.errors import DeploymentFailed
 from nightbus.testing.interface import Account, DeployedStack, StackResource, Template
 
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_BOOTSTRAP = (
-    "30"  # the version of the CDK's bootstrap stack that its templates ask for; newer ones may ask for more
-)
+_OWNER = "000000000000"  # of the packages
+_BOOTSTRAP = "30"  # the version of the bootstrap stack that templates of the CDK ask for
 _COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _NO_CHANGE = "No updates are to be performed"
 
@@ -43,21 +43,54 @@ def _deploy_file(
     from nightbus.cli.errors import CommandFailed
     from nightbus.testing.packages import cached_archive
 
-    clients: Any = _Clients(account)
+    artefacts: Any = _Artefacts(account)
     output: Any = _Silent()
+    bucket = artefacts.bucket()
     try:
-        packaged = Deployment(clients, account.endpoint, name, output, cached_archive).package(file)
+        packaged = Deployment(artefacts, account.endpoint, "test", output, cached_archive, bucket).package(
+            file
+        )
     except CommandFailed as failure:
         raise DeploymentFailed(str(failure)) from failure
     return _deploy_text(account, packaged, name, parameters, timeout)
 
 
-class _Clients:
-    """What `Deployment` asks for clients."""
+class _Artefacts:
+    """The clients for `Deployment`, with one bucket for the packages of all accounts of a node.
+
+    A package lies under its digest and is uploaded once. Templates so name the same objects in every account, and what
+    is kept of their transformation fits.
+    """
 
     def __init__(self, account: Account) -> None:
         self.region = account.region
-        self.make = account.client
+        self._account = account
+        self._known = account.node.packages
+        self._s3 = make_client(client_session(_OWNER, account.region), "s3", account.endpoint, {})
+
+    def make(self, service: str) -> Any:
+        return self if service == "s3" else self._account.client(service)
+
+    def bucket(self) -> str:
+        name = f"nightbus-testing-packages-{self.region}"
+        if name not in self._known:
+            place = {"LocationConstraint": self.region}
+            self._s3.create_bucket(
+                Bucket=name, **({} if self.region == "us-east-1" else {"CreateBucketConfiguration": place})
+            )
+            self._s3.delete_public_access_block(Bucket=name)
+            everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+            statement = {**everybody, "Resource": f"arn:aws:s3:::{name}/*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+            self._s3.put_bucket_policy(Bucket=name, Policy=policy)
+            self._known.add(name)
+        return name
+
+    def put_object(self, **request: Any) -> None:
+        address = f"{request['Bucket']}/{request['Key']}"
+        if address not in self._known:
+            self._s3.put_object(**request)
+            self._known.add(address)
 
 
 class _Silent:

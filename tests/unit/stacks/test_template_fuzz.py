@@ -27,6 +27,7 @@ from nightbus.clock import SystemClock, VirtualClock
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.planning.plan import plan_changes
 from nightbus.stacks.planning.proposal import process, propose
+from nightbus.stacks.planning.transformation import NoMacros
 from nightbus.stacks.records import Stack
 from nightbus.stacks.resources import RESOURCE_TYPES
 from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent
@@ -123,7 +124,7 @@ def test_any_template_is_planned_or_refused(call: Call, text: str, entries: list
             call("GetTemplate", ChangeSetName=made["Id"], TemplateStage="Processed")
 
 
-class AnyMacro:
+class AnyMacro(NoMacros):
     """A macro that gives one section of a template, or a whole fragment, any value."""
 
     def __init__(self, section: str, value: Any) -> None:

@@ -15,6 +15,7 @@ from nightbus.delivery.forwarding.kinds import kind_of
 from nightbus.services.cloudformation.rule_targets import target_arns, unreachable_target
 from nightbus.stacks.planning.assessment import Assessment, assess
 from nightbus.stacks.planning.proposal import Proposal, process
+from nightbus.stacks.planning.transformation import NoMacros
 from nightbus.stacks.records import Stack
 from nightbus.stacks.resolution import evaluator
 from nightbus.stacks.resources import RESOURCE_TYPES
@@ -55,7 +56,7 @@ class Report:
         return not self.error and all(one.is_supported for one in self.assessments)
 
 
-class _SkippedMacros:
+class _SkippedMacros(NoMacros):
     """Leaves every fragment as it is, and collects the macros' names."""
 
     def __init__(self) -> None:

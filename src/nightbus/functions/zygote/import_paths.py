@@ -3,9 +3,11 @@
 This file is loaded by a zygote, by any Python from 3.8 on: standard library only.
 """
 
+import importlib._bootstrap_external
 import os
 import sys
 
+UNCHECKED = (1).to_bytes(4, "little")  # the flags of a compiled module whose source is not looked at
 AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
 
@@ -28,7 +30,28 @@ def set_import_paths(environment, packages, pycache):
             del sys.path_importer_cache[path]
     if pycache:
         sys.pycache_prefix = pycache
+        use_compiled_modules()
     forget_overridden(sys.path[: sys.path.index(packages)])
+
+
+def use_compiled_modules():
+    """Where a package brings a compiled module that is never compared with its source (PEP 552, unchecked), use it, as
+    on AWS. Others are not: unpacking gives their sources another time, so they would be compiled at each start."""
+    files = importlib._bootstrap_external
+    prefixed = files.cache_from_source
+
+    def compiled(source, *arguments, **options):
+        folder, name = os.path.split(source)
+        brought = "%s/__pycache__/%s.%s.pyc" % (folder, name[:-3], sys.implementation.cache_tag)
+        try:
+            with open(brought, "rb") as file:
+                if file.read(8)[4:] == UNCHECKED:
+                    return brought
+        except OSError:
+            pass
+        return prefixed(source, *arguments, **options)
+
+    files.cache_from_source = compiled
 
 
 def order(task, opt, own, standard, brought):

@@ -8,17 +8,19 @@ at the end: to stop for each of its times would make thousands of steps of a day
 from __future__ import annotations
 
 import asyncio
-import time
+from pathlib import Path
 
 from nightbus.audit.trail import Trail
 from nightbus.aws.calls import Scope
 from nightbus.clock import SteppedClock
 from nightbus.faults import Faults
 from nightbus.functions.runner import Runner
+from nightbus.node.virtual_time.kept_transforms import KeptTransforms
 from nightbus.node.virtual_time.resting import Resting
 from nightbus.node.virtual_time.resting_loop import RestingLoop
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.records import FUNCTION
+from nightbus.stacks.templates.sam import SamTransform, transform_sam
 from nightbus.store.sqlite.store import SqliteStore
 
 _PERIOD_MS = 3600_000  # what wakes by a period, such as retention, does so once an hour at most
@@ -33,10 +35,14 @@ class StillBusy(Exception):
 
 
 class VirtualTime:
-    """`start_ms`: UTC at which the clock stands at first; by default the real time."""
+    """`start_ms`: UTC at which the clock stands at first. `transforms`: a folder that keeps results of the SAM
+    transform; without one they are not kept."""
 
-    def __init__(self, loop: RestingLoop, start_ms: int | None = None) -> None:
-        self.clock = SteppedClock(time.time_ns() // 1_000_000 if start_ms is None else start_ms)
+    def __init__(self, loop: RestingLoop, start_ms: int, transforms: Path | None = None) -> None:
+        self.clock = SteppedClock(start_ms)
+        self.transform_sam: SamTransform = (
+            transform_sam if transforms is None else KeptTransforms(transforms).transform
+        )
         self.faults = Faults()
         self._loop = loop
         self._one_at_a_time = asyncio.Lock()

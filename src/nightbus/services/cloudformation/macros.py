@@ -32,6 +32,11 @@ class AccountMacros:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
 
+    async def serverless(
+        self, document: Mapping[str, Any], parameters: Mapping[str, Any], region: str
+    ) -> dict[str, Any]:
+        return await self._ctx.platform.transform_sam(document, parameters, region)
+
     async def run(self, transform: Transform, fragment: Any, values: Mapping[str, Any], whole: bool) -> Any:
         if transform.name == INCLUDE:
             return await self._include(transform, fragment, values, whole)

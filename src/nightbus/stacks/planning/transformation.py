@@ -33,12 +33,23 @@ class Macros(Protocol):
         """Return the processed fragment. `whole`: it is the template. Raises AwsError with CloudFormation's texts."""
         ...
 
+    async def serverless(
+        self, document: Mapping[str, Any], parameters: Mapping[str, Any], region: str
+    ) -> dict[str, Any]:
+        """Return the template with its SAM resources transformed. Raises AwsError with CloudFormation's texts."""
+        ...
+
 
 class NoMacros:
     """An account without macros."""
 
     async def run(self, transform: Transform, fragment: Any, values: Mapping[str, Any], whole: bool) -> Any:
         raise AwsError("ValidationError", f"No transform named {transform.name} found.")
+
+    async def serverless(
+        self, document: Mapping[str, Any], parameters: Mapping[str, Any], region: str
+    ) -> dict[str, Any]:
+        return await transform_sam(document, parameters, region)
 
 
 async def transformed(
@@ -92,7 +103,7 @@ async def _whole(
     if transform.name == EXTENSIONS:
         return await asyncio.to_thread(extend, document, values)  # loops may take half a second
     if transform.name == SERVERLESS:
-        return await transform_sam(document, parameters, str(values["AWS::Region"]))
+        return await macros.serverless(document, parameters, str(values["AWS::Region"]))
     result = await macros.run(transform, document, values, True)
     if not isinstance(result, dict):
         raise AwsError("ValidationError", f"Received malformed response from transform {transform.name}")

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 
 _DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 TIME_LIMIT = 30.0  # seconds
+SamTransform = Callable[[Mapping[str, Any], Mapping[str, Any], str], Awaitable[dict[str, Any]]]
 
 
 def transform_failed(reason: str) -> AwsError:

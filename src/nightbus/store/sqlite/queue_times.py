@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import QueueName
+from nightbus.store.duties import QUEUES_BEGIN
+from nightbus.store.interface import SYSTEM, QueueName
 from nightbus.store.sqlite.queue_order import Order
 
 Orders = Mapping[QueueName, Order]
+
+
+def is_duty(name: QueueName) -> bool:
+    """Whether the queue has what the node does as long as it runs."""
+    return name.scope == SYSTEM and name.queue.startswith(QUEUES_BEGIN)
 
 
 def worked_on(orders: Orders, now: int) -> dict[QueueName, int]:
@@ -19,16 +25,18 @@ def worked_on(orders: Orders, now: int) -> dict[QueueName, int]:
 
 def next_time(orders: Orders, waited_for: Iterable[QueueName], now: int) -> int | None:
     """When after `now` an item is due in a queue that somebody waits for."""
-    waiting = [orders[name] for name in waited_for if name in orders]
+    waiting = [orders[name] for name in waited_for if name in orders and not is_duty(name)]
     times = [time for order in waiting if (time := order.next_time()) is not None and time > now]
     return min(times, default=None)
 
 
 def to_be_woken(orders: Orders, waited_for: Iterable[QueueName], scope: Scope, now: int) -> list[QueueName]:
     """The queues whose waiters have something to do after a jump of the clock to `now`: those of `scope` that have
-    an item that is due, and all others, whose waiters may have waited long enough."""
+    an item that is due, and all others, whose waiters may have waited long enough. A duty is nobody else's."""
     names = []
     for name in waited_for:
+        if is_duty(name):
+            continue
         due = orders[name].next_time() if name in orders else None
         if name.scope != scope or (due is not None and due <= now):
             names.append(name)

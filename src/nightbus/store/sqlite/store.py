@@ -20,7 +20,6 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.counters import CommitCounts
-from nightbus.store.duties import QUEUES_BEGIN as DUTY
 from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
@@ -43,7 +42,7 @@ from nightbus.store.sqlite.account_contents import contents_of_account
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
 from nightbus.store.sqlite.names import Names
-from nightbus.store.sqlite.queue_times import extend_leases, next_time, to_be_woken, worked_on
+from nightbus.store.sqlite.queue_times import extend_leases, is_duty, next_time, to_be_woken, worked_on
 from nightbus.store.sqlite.queues import QueueLeases
 from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.sqlite.writer import StoreClosed, Writer
@@ -281,7 +280,7 @@ class SqliteStore:
         Without the duties, which last as long as the node runs."""
         counts = {"commits": self._writer.under_way}
         for name, count in worked_on(self._queues.orders, self._clock.now_ms()).items():
-            if name.scope == SYSTEM and not name.queue.startswith(DUTY):
+            if name.scope == SYSTEM and not is_duty(name):
                 counts[name.queue] = count
         return {name: count for name, count in counts.items() if count}
 
