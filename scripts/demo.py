@@ -349,6 +349,7 @@ def how_to_go_on(endpoint: str, way: Way, seconds: float) -> str:
     return (
         f"[bold]Done in {seconds:.0f} s.[/] The node keeps running at {endpoint}. Continue from here:\n"
         f'  [bold]eval "$({nightbus} env{option})"[/]  then any of: sam, aws, cdk, boto3\n'
+        f"  [bold]{nightbus} console{option}[/]   all of it in the browser: the map, the order's way, logs, live\n"
         f"  [bold]{nightbus} trace{option} {way.event['event']['id']}[/]   the order's trace\n"
         f"  [bold]{nightbus} events tail{option}[/]   what comes next, live\n"
         f"  [bold]{nightbus} run{option} -- {tools}/sam logs --stack-name {STACK} --tail[/]\n"
