@@ -51,7 +51,10 @@ function Messages({ dead, path, messages, onChanged }) {
   const change = useChange(path, onChanged, () => setChosen(new Set()))
   const rows = messages.data?.messages ?? []
   const ids = rows.filter(row => chosen.has(row.id)).map(row => row.id)
-  const show = async row => setOpen(row.cut ? await get(`${path}/messages/${row.id}`) : row)
+  const show = row => {
+    if (!row.cut) return setOpen(row)
+    return get(`${path}/messages/${row.id}`).then(setOpen, error => toast(error.message, { kind: 'bad' }))
+  }
   const end = html`
     ${dead && html`<${Button} small disabled=${!ids.length || change.busy} onClick=${() => change.redrive(ids)}>Redrive chosen<//>`}
     ${dead && html`<${Button} small disabled=${!rows.length || change.busy} onClick=${() => change.redrive('all')}>Redrive all<//>`}

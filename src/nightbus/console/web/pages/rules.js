@@ -24,17 +24,17 @@ export default function Rules({ query }) {
       <${Search} value=${query.text} placeholder="Search name, pattern or target" label="Search rules" onInput=${text => change({ text })} />
       <${Select} label="Event bus" value=${query.bus ?? ''} options=${options} onChange=${bus => change({ bus, rule: '' })} />
     </div>
-    <${Loaded} from=${rules}>${data => html`<${List} rules=${data.rules} query=${query} onChanged=${rules.reload} />`}<//>
+    <${Loaded} from=${rules}>${data => html`<${List} rules=${data.rules} more=${data.next} query=${query} onChanged=${rules.reload} />`}<//>
   <//>`
 }
 
-function List({ rules, query, onChanged }) {
+function List({ rules, more, query, onChanged }) {
   const shown = useMemo(() => rules.filter(rule => contains(rule, query.text)), [rules, query.text])
   if (!shown.length) {
     return html`<div class="card"><${Empty} title=${query.text ? 'No rule has this text' : 'No rules yet'} action=${html`<${Button} to=${href('/patterns')}>Open the workbench<//>`}>
       A rule sends the events that its pattern accepts to its targets. Deploy a stack with an AWS::Events::Rule, or put a pattern to a rule in the workbench.<//></div>`
   }
-  return html`<p class="muted list-count">${count(shown.length, 'rule')}</p>
+  return html`<p class="muted list-count">${count(shown.length, 'rule')}${more && ' of the first 1,000: choose a bus to see others'}</p>
     <ul class="card">${shown.map(rule => html`<${Rule} key=${rule.arn} rule=${rule} first=${query.rule === rule.name} onChanged=${onChanged} />`)}</ul>`
 }
 
