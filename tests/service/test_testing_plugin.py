@@ -134,6 +134,15 @@ def test_one(nightbus: Nightbus) -> None:
     assert 'source is "shops", the rule wants "shop"' in output
 
 
+def test_the_page_of_the_documentation(tmp_path: Path) -> None:
+    page = (EXAMPLE.parents[1] / "docs" / "testing.md").read_text()
+    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "test_orders.py").write_text(code)
+    code_of_end, output = _run(tmp_path)
+    assert code_of_end == 0, output
+    assert "2 passed" in output
+
+
 def test_the_example(tmp_path: Path) -> None:
     """Its own tests, as its users run them."""
     code, output = _run(tmp_path, str(EXAMPLE / "tests"), "--rootdir", str(EXAMPLE))

@@ -103,6 +103,7 @@ class Nightbus:
 
         Raises AssertionError, with the error and the log, where the function fails.
         """
+        __tracebackhide__ = True  # for pytest
         import base64
 
         reply = self.client("lambda").invoke(

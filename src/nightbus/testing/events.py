@@ -51,6 +51,7 @@ class Events:
 
     def assert_matched(self, *, rule: str, event: EventChoice | None = None) -> list[dict[str, Any]]:
         """Fail unless the rule (a name or a logical id) matched a chosen event; return the events that it matched."""
+        __tracebackhide__ = True  # for pytest
         name, chosen = self._rule(rule), self.all(event)
         explained = [self._explained(one) for one in chosen]
         matched = [one for one, verdict in zip(chosen, explained, strict=True) if _did_match(verdict, name)]
@@ -60,6 +61,7 @@ class Events:
 
     def assert_not_matched(self, *, rule: str, event: EventChoice | None = None) -> None:
         """Fail where the rule matched a chosen event."""
+        __tracebackhide__ = True  # for pytest
         name = self._rule(rule)
         explained = [self._explained(one) for one in self.all(event)]
         matched = [one for one in explained if _did_match(one, name)]
@@ -74,6 +76,7 @@ class Events:
 
         `times`: so many events exactly; by default at least one.
         """
+        __tracebackhide__ = True  # for pytest
         arn, chosen = self._account.arn_of(target), self.all(event)
         traces = [self._account.trace(one["id"]) for one in chosen]
         got = [trace.event for trace in traces if _got(trace, arn)]
@@ -87,6 +90,7 @@ class Events:
 
     def assert_not_delivered(self, *, target: str, event: EventChoice | None = None) -> None:
         """Fail where a chosen event, or what followed from it, got to the target."""
+        __tracebackhide__ = True  # for pytest
         arn = self._account.arn_of(target)
         traces = [self._account.trace(one["id"]) for one in self.all(event)]
         got = [trace for trace in traces if _got(trace, arn)]
