@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from console_rig import Console, Shop, row
 from waiting import wait_for
@@ -81,6 +82,25 @@ def test_a_pause_counts_what_comes_and_then_shows_it(console: Console, shop: Sho
     page.keyboard.press("Space")
     for event in events:
         expect(row(page, event)).to_be_visible()
+
+
+def test_a_stream_that_breaks_off_goes_on_from_its_position(console: Console, shop: Shop) -> None:
+    positions: list[str | None] = []
+    position = f"[{int(time.time() * 1000)}, {{}}]"
+
+    def answer(route: Route) -> None:
+        positions.append(route.request.headers.get("last-event-id"))
+        if len(positions) == 1:
+            route.fulfill(status=200, content_type="text/event-stream", body=f"id: {position}\n\n")
+        else:
+            route.continue_()
+
+    console.page.route("**/_nightbus/api/live?*", answer)
+    page = console.visit("/events?source=broken.stream")
+    wait_for(lambda: page.wait_for_timeout(50) or len(positions) > 1)
+    assert positions[:2] == [None, position]
+    event = shop.put("broken.stream", "Afterwards")
+    expect(row(page, event)).to_be_visible(timeout=20_000)
 
 
 def test_the_keyboard_walks_opens_and_searches(console: Console, shop: Shop) -> None:
