@@ -97,7 +97,12 @@ def test_a_stream_that_breaks_off_goes_on_from_its_position(console: Console, sh
 
     console.page.route("**/_nightbus/api/live?*", answer)
     page = console.visit("/events?source=broken.stream")
-    wait_for(lambda: page.wait_for_timeout(50) or len(positions) > 1)
+
+    def asked_again() -> bool:
+        page.wait_for_timeout(50)  # lets Playwright call `answer`
+        return len(positions) > 1
+
+    wait_for(asked_again)
     assert positions[:2] == [None, position]
     event = shop.put("broken.stream", "Afterwards")
     expect(row(page, event)).to_be_visible(timeout=20_000)

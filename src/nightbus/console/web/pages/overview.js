@@ -37,6 +37,13 @@ function Deployed({ overview }) {
 /** The growth of a counter in each step as [ms, per second]. */
 const perSecond = (line, step) => line.times.map((time, index) => [time, line.values[index] / step])
 
+/** The line of a counter, and a red one of its failures if there were any. */
+function linesOf(title, good, bad, step) {
+  const lines = [{ name: title.toLowerCase(), points: perSecond(good, step) }]
+  if (bad.values.some(value => value > 0)) lines.push({ name: 'failed', points: perSecond(bad, step), kind: 'bad' })
+  return lines
+}
+
 function Charts() {
   const answer = useLoad('/series', { name: CHARTS.flatMap(chart => [chart.name, chart.bad]).join(','), seconds: HOUR }, { every: 10000 })
   if (answer.error && !answer.data) return html`<${Failure} error=${answer.error} retry=${answer.reload} />`
@@ -44,7 +51,7 @@ function Charts() {
     const { series, step } = answer.data ?? {}
     return html`<${Card} key=${name} title=${title} end=${html`<span class="muted">the last hour, on the whole node</span>`}>
       ${!series ? html`<${Skeleton} rows=${4} />` : html`<${LineChart} height=${110} unit=${value => rate(value) || '0/s'} label=${`${title} a second in the last hour`}
-        series=${[{ name: title.toLowerCase(), points: perSecond(series[name], step) }, { name: 'failed', points: perSecond(series[bad], step), kind: 'bad' }]} />`}<//>`
+        series=${linesOf(title, series[name], series[bad], step)} />`}<//>`
   })}</div>`
 }
 
