@@ -1,6 +1,7 @@
 """Is the process of a node for tests: `python -m nightbus.testing.process FOLDER UTC_MS PORT`.
 
-It prints its endpoint once it answers. It ends when its standard input does, so that it never outlives the tests.
+It prints its endpoint once it answers. It ends when its standard input does, so that it never outlives the tests, and
+then deletes FOLDER with the folder that it lies in.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -41,6 +43,8 @@ def main(folder: str, start_ms: str, port: str) -> None:
         print(bound.endpoint, flush=True)
 
     run(bound, listener, ready, (Console(),))
+    # Nobody stopped the node: the tests' process is gone, and deletes nothing any more.
+    shutil.rmtree(Path(folder).parent, ignore_errors=True)
 
 
 def _end_with_tests() -> None:
