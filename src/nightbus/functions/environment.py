@@ -194,7 +194,8 @@ class Environment:
                 began = self._clock.monotonic()
             finally:
                 if not self._is_too_slow:
-                    await self._output.drain(seen=not waits)  # what it printed while it began
+                    # What it printed while it began; an init that is repeated comes after START.
+                    await self._output.drain(seen=not waits or self._repeats_init)
                     self._platform.started(request_id, trace)
             if not self._is_initialised:
                 await self.initialised(request_id, self.spec.timeout)
