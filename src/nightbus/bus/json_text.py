@@ -37,6 +37,15 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def read_json(data: bytes) -> Any:
+    """Parse what `write_json` or another writer of valid JSON has written, nearly always by the quick parser. That one
+    refuses single surrogates and great depth, which events may have. Raises ValueError if it is invalid."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return parse_json(data.decode())
+
+
 def write_json(value: Any) -> str:
     """Return compact JSON with unescaped characters. Single surrogates are escaped, which every parser accepts."""
     text = _write(value, ascii_only=False)

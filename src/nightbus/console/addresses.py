@@ -26,7 +26,7 @@ def address_elsewhere(asgi: Mapping[str, Any]) -> str | None:
         return None
     query = asgi["query_string"].decode("latin-1")
     raw: bytes = asgi.get("raw_path") or asgi["path"].encode()
-    port_text = f":{port}" if port.isdigit() else ""
+    port_text = f":{port}" if port.isdecimal() else ""
     return f"http://{CONSOLE_HOST}{port_text}{raw.decode('latin-1')}" + (f"?{query}" if query else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,21 @@ import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.bus.json_text import write_json
 from nightbus.clock import SystemClock
 from nightbus.console.api import event_list
 from nightbus.console.api.event_list import EventList, EventQuery, find_events
-from nightbus.console.api.event_rows import DELIVERED, FAILED, UNMATCHED, WAITING, EventFilter, state_of
+from nightbus.console.api.event_rows import (
+    DELIVERED,
+    FAILED,
+    UNMATCHED,
+    WAITING,
+    EventFilter,
+    head_of,
+    row_of,
+    state_of,
+)
+from nightbus.console.api.values import encoded
 from nightbus.delivery.history import DeliveryNote
 from nightbus.store.interface import Append
 from nightbus.store.sqlite.store import SqliteStore
@@ -152,3 +164,21 @@ def test_a_text_is_looked_for_whatever_its_case(text: str, detail: str, is_found
     )
     head = EventFilter.of(msgspec.convert({"text": text}, EventQuery)).head(event)
     assert (head is not None) == is_found
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"source": "shop\ud800"}, {"detail-type": "\ud800"}, {"detail": {"\ud800": 1}}, {"account": "\ud800"}],
+)
+def test_an_event_with_half_a_surrogate_pair_is_an_event(changed: dict[str, Any]) -> None:
+    plain = {"id": "1", "source": "shop", "account": "1", "region": "r", "detail-type": "x", "detail": {}}
+    event: dict[str, Any] = {**plain, **changed}
+    head = head_of(write_json(event).encode())
+    assert [head.source, head.detail_type, head.account] == [
+        event["source"],
+        event["detail-type"],
+        event["account"],
+    ]
+    row = row_of(head, 1, "bus", [])
+    assert json.loads(encoded(row))["source"] == event["source"]
+    assert json.loads(bytes(head.detail)) == event["detail"]

@@ -15,14 +15,13 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account, is_region
 from nightbus.aws.ids import new_request_id
-from nightbus.bus.json_text import write_json
 from nightbus.console.api.access import admit
 from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
 from nightbus.console.api.request import ApiRequest, KeptObjects
 from nightbus.console.api.routing import Route, Router, converted
 from nightbus.console.api.session import SIGN_IN, SessionRoutes
-from nightbus.console.api.values import ApiError, EventStream, WithHeaders
+from nightbus.console.api.values import ApiError, EventStream, WithHeaders, check_texts, encoded
 from nightbus.console.headers import API_HEADERS
 from nightbus.console.mount import API
 from nightbus.console.sessions import Session, Sessions
@@ -78,7 +77,7 @@ class Api:
         headers: list[tuple[bytes, bytes]] = []
         if isinstance(answer, WithHeaders):
             answer, headers = answer.answer, answer.headers
-        await _send(request, 200, await _encoded(answer), headers)
+        await _send(request, 200, encoded(answer), headers)
 
     def _described(self) -> bytes:
         if not self._description:
@@ -114,19 +113,14 @@ async def _read(request: AdminRequest, route: Route, query: Mapping[str, str]) -
     if route.body is not None:
         if request.header("content-type").partition(b";")[0].strip().lower() != b"application/json":
             raise AwsError("UnsupportedMediaType", "The content type must be application/json.", 415)
-        arguments["body"] = converted(await request.read_json(), route.body)
+        body = converted(await request.read_json(), route.body)
+        check_texts(body)
+        arguments["body"] = body
     return arguments
 
 
-async def _encoded(answer: Any) -> bytes:
-    try:
-        return msgspec.json.encode(answer)
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
-        return write_json(msgspec.to_builtins(answer)).encode()
-
-
 async def _send_error(request: AdminRequest, error: AwsError) -> None:
-    await _send(request, error.status, msgspec.json.encode(ApiError(error=error.code, message=error.message)))
+    await _send(request, error.status, encoded(ApiError(error=error.code, message=error.message)))
 
 
 async def _send(

@@ -32,7 +32,7 @@ from nightbus.console.api.event_rows import (
     state_of,
 )
 from nightbus.console.api.request import ApiRequest
-from nightbus.console.api.values import Answer, Limit, Milliseconds, Next
+from nightbus.console.api.values import LATEST, Answer, Limit, Milliseconds, Next
 from nightbus.delivery.history import DeliveryNote, events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.store.interface import Entry, Store
@@ -227,6 +227,9 @@ def _place_of(token: str) -> _Place | None:
     if not token:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token), type=_Place)
+        place = msgspec.json.decode(base64.urlsafe_b64decode(token), type=_Place)
+        if all(0 <= one <= LATEST for one in place):  # as the store can hold
+            return place
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise AwsError("ValidationException", "`next` must be that of an answer.") from None
+        pass
+    raise AwsError("ValidationException", "`next` must be that of an answer.")

@@ -7,7 +7,6 @@ queued; what became of a queued one is in the outcome log of its bus.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,8 +15,10 @@ import msgspec
 import orjson
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.wildcards import compiled_parts, matches
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index.rule_index import RuleIndex
+from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.console.api.values import Answer, Query
 from nightbus.delivery.history import DeliveryNote
@@ -68,7 +69,17 @@ class Head(msgspec.Struct):
     detail: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 
 
-decode_head = msgspec.json.Decoder(Head).decode
+_decode_head = msgspec.json.Decoder(Head).decode
+
+
+def head_of(text: bytes) -> Head:
+    """Of an event's text, also of one that only the exact parser reads: with single surrogates, or of great depth."""
+    try:
+        return _decode_head(text)
+    except (msgspec.MsgspecError, RecursionError):
+        envelope = parse_json(text.decode())
+        detail = msgspec.Raw(write_json(envelope.get("detail", {})).encode())
+        return msgspec.convert({**envelope, "detail": detail}, Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ class EventFilter:
             lowered = text.lower() if text.isascii() else text.decode().lower().encode()
             if not any(needle in lowered for needle in self.needles):
                 return None
-        head = decode_head(text)
+        head = head_of(text)
         if self.source is not None and not self.source(head.source):
             return None
         if self.detail_type is not None and not self.detail_type(head.detail_type):
@@ -113,7 +124,10 @@ class EventFilter:
 def _whole(text: str) -> Callable[[str], Any] | None:
     if not text:
         return None
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL).fullmatch
+    first, *others = text.split("*")  # what is between stars is only itself, a question mark too
+    texts = [(first, True), *(one for part in others for one in (("*", False), (part, True)))]
+    parts = compiled_parts(texts)
+    return lambda found: matches(parts, found)
 
 
 def row_of(

@@ -94,7 +94,7 @@ async def invocation(store: Store, ended: EndedInvocation) -> Invocation:
 def _offset(text: str) -> int:
     if not text:
         return 0
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 18:
         raise AwsError("ValidationException", "`next` is not what the answer before had.")
     return int(text)
 

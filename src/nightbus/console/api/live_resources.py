@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from nightbus.console.api.graphs import traffic_of
 from nightbus.console.api.map import traffic_now
 from nightbus.console.api.request import ApiRequest
-from nightbus.console.api.values import Answer
+from nightbus.console.api.values import Answer, encoded
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.store.interface import Touched
 
@@ -44,7 +42,7 @@ class TrafficTopic:
         has_some = bool(traffic.edges or traffic.nodes)
         shown = has_some or self._had_some
         self._had_some = has_some
-        return [msgspec.json.encode(traffic)] if shown else ()
+        return [encoded(traffic)] if shown else ()
 
     def close(self) -> None:
         """Nothing is held: the reader forgets a scope that nobody asks for."""
@@ -81,7 +79,7 @@ class QueuesTopic:
             queues = [one for one in found if one is not None]
         depths = [await self._depth(one) for one in queues]
         self._busy = {one.name for one in depths if one.in_flight or one.delayed}
-        return [msgspec.json.encode(one) for one in depths]
+        return [encoded(one) for one in depths]
 
     async def _depth(self, queue: Queue) -> QueueDepth:
         counts = await self._request.platform.queues.count(queue)

@@ -22,6 +22,7 @@ from nightbus.console.api.invocations import invocation
 from nightbus.console.api.live_resources import QueuesTopic, TrafficTopic
 from nightbus.console.api.log_lines import LineFilter, LineReader
 from nightbus.console.api.request import ApiRequest
+from nightbus.console.api.values import encoded
 from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.functions.logs.invocation_log import INVOCATIONS, invocation_of
@@ -156,7 +157,7 @@ def _events(request: ApiRequest, query: LiveQuery, positions: Positions) -> Topi
                 for text, line in events_in(entry.data):
                     head = chosen.head(text)
                     if head is not None:
-                        made.append(msgspec.json.encode(row_of(head, entry.time, bus, notes_in(line))))
+                        made.append(encoded(row_of(head, entry.time, bus, notes_in(line))))
         return made
 
     return _LogTopic(_Logs(request, [history_log(query.bus)], positions), rows)
@@ -184,7 +185,7 @@ def _logs(request: ApiRequest, query: LiveQuery, positions: Positions) -> Topic:
 
     def rows(entries: Sequence[Entry]) -> list[bytes]:
         lines = [reader.line(entry) for entry in entries]
-        return [msgspec.json.encode(line) for line in lines if chosen.admits(line.message)]
+        return [encoded(line) for line in lines if chosen.admits(line.message)]
 
     return _LogTopic(_Logs(request, [log_name(group, "") for group in groups] or ["\0"], positions), rows)
 
@@ -210,7 +211,7 @@ class _Replays:
         records = await self._request.store.list(self._request.scope, REPLAY)
         new = [one for one in records if self._seen.get(one.key) != one.revision]
         self._seen = {one.key: one.revision for one in records}
-        return [msgspec.json.encode(replay_of(one)) for one in new]
+        return [encoded(replay_of(one)) for one in new]
 
     def close(self) -> None:
         self._stop()
@@ -232,7 +233,7 @@ class _Invocations:
 
     async def read(self) -> Sequence[bytes]:
         entries = [one for one in await self._logs.read() if self._function in ("", one.key)]
-        return [msgspec.json.encode(await invocation(self._store, invocation_of(entry))) for entry in entries]
+        return [encoded(await invocation(self._store, invocation_of(entry))) for entry in entries]
 
     def close(self) -> None:
         self._logs.close()

@@ -209,7 +209,7 @@ async def delete_messages(request: ApiRequest, name: str, body: DeleteBody) -> M
 
 
 def _ids(texts: list[str]) -> list[int]:
-    ids = [int(text) for text in texts if text.isdigit() and len(text) < 20]
+    ids = [int(text) for text in texts if text.isdecimal() and len(text) < 20]
     return [one for one in ids if one <= _LARGEST_ID]
 
 

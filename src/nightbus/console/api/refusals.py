@@ -145,7 +145,7 @@ async def list_calls(request: ApiRequest, query: TrailQuery) -> RecordedCalls:
     An answer may have fewer calls than `limit`, or none, and `next` all the same: it reads a bounded part of the trail.
     """
     await request.node.trail.written()
-    after = int(query.next) if query.next.isdigit() and len(query.next) < 19 else 0
+    after = int(query.next) if query.next.isdecimal() and len(query.next) < 19 else 0
     found: list[RecordedCall] = []
     for _ in range(_MOST_READ // _STEP):
         entries = await request.store.read(request.scope, TRAIL, after=after, limit=_STEP, backwards=True)

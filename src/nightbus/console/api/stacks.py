@@ -112,7 +112,7 @@ async def list_stacks(request: ApiRequest, query: StackQuery) -> StackList:
     counts = Counter(
         record.key.rpartition("/")[0] for record in await request.store.list(request.scope, RESOURCE)
     )
-    begin = int(query.next) if query.next.isdigit() and len(query.next) < 10 else 0
+    begin = int(query.next) if query.next.isdecimal() and len(query.next) < 10 else 0
     part = shown[begin : begin + query.limit]
     end = begin + query.limit
     infos = [StackInfo(**_info(one), resources=counts[one.key]) for one in part]
@@ -144,7 +144,7 @@ async def read_stack(request: ApiRequest, name: str) -> StackDetail:
 async def list_stack_events(request: ApiRequest, name: str, query: Page) -> StackEvents:
     """List the events of a stack, the newest first."""
     stack = await _stack(request, name)
-    before = int(query.next) if query.next.isdigit() and len(query.next) < 19 else 0
+    before = int(query.next) if query.next.isdecimal() and len(query.next) < 19 else 0
     found = await read_stack_events(request.store, request.scope, stack, before, query.limit + 1)
     shown = [
         StackEvent(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from nightbus.aws.errors import AwsError
 from nightbus.bus.json_text import write_json
 
 LATEST = 253_402_300_799_000  # 9999-12-31, the last day of datetime
@@ -73,3 +74,31 @@ class EventStream:
 def as_json(value: Any) -> Json:
     """A value of the JSON of events, exactly."""
     return msgspec.Raw(write_json(value).encode())
+
+
+def encoded(answer: Any) -> bytes:
+    """The JSON text of an answer, or of a row of one."""
+    try:
+        return msgspec.json.encode(answer)
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
+        return write_json(msgspec.to_builtins(answer)).encode()
+
+
+def check_texts(value: Any) -> None:
+    """Raises AwsError where a text of a body, or of a Struct in it, has half of a surrogate pair: no name and no
+    message can have that. What is JSON of any kind may."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise AwsError("ValidationException", "A text has half of a surrogate pair.") from None
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            check_texts(getattr(value, name))
+    elif isinstance(value, list):
+        for one in value:
+            check_texts(one)
+    elif isinstance(value, dict) and any(isinstance(one, msgspec.Struct) for one in value.values()):
+        for name, one in value.items():
+            check_texts(name)
+            check_texts(one)

@@ -106,4 +106,4 @@ def _object(body: str) -> dict[str, Any]:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 10 else 0
+    return int(text) if text.isdecimal() and len(text) < 10 else 0

@@ -16,6 +16,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.bounded import Bounded
 from nightbus.bus.envelope import id_of
+from nightbus.bus.json_text import read_json
 from nightbus.console.topology import graph as g
 from nightbus.console.topology.graph import delivery_kind, edge_id, node_id_of
 from nightbus.console.traffic.counts import Counts
@@ -154,7 +155,7 @@ class Fold:
         if source == _OF_SCHEDULES or _REPLAYED in text:
             return
         if source == _OF_BUCKETS:
-            resources = orjson.loads(text).get("resources") or ()
+            resources = read_json(text).get("resources") or ()
             publisher = next((one for one in resources if is_arn(one)), "")
             if publisher:
                 self.counts.add(edge_id(publisher, g.PUBLISHES, bus), time)
@@ -192,6 +193,6 @@ def _source_of(text: bytes) -> str:
     """The source stands right after the detail-type. In a string the quotes would be escaped."""
     begin = text.find(_SOURCE) + len(_SOURCE)
     if begin < len(_SOURCE):
-        return str(orjson.loads(text).get("source", ""))
+        return str(read_json(text).get("source", ""))
     raw = text[begin : text.index(b'"', begin)]
-    return str(orjson.loads(text)["source"]) if b"\\" in raw else raw.decode()
+    return str(read_json(text)["source"]) if b"\\" in raw else raw.decode()

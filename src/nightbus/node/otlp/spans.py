@@ -19,11 +19,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-import orjson
-
 from nightbus.aws.arn import last_part
 from nightbus.aws.trace_header import parent_in, segment_of, trace_id_of
 from nightbus.bounded import Bounded
+from nightbus.bus.json_text import read_json
 from nightbus.span_notes import AttemptNote, BroughtNote, EventNote, InvocationNote, Note
 
 _MOST_SOURCES = 100_000
@@ -86,7 +85,7 @@ class SpanMaker:
         trace_id = trace_id_of(note.trace)
         if not trace_id:
             return
-        envelope = orjson.loads(note.text)
+        envelope = read_json(note.text)
         own = SpanName(trace_id, _id("event", note.event_id, note.account, note.region, note.bus))
         source = self._sources.get(note.event_id) if note.forwarded else None
         self._sources[note.event_id] = own
