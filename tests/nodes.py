@@ -14,7 +14,8 @@ from typing import Any
 
 from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
 
-_READY_SECONDS = 30
+_READY_SECONDS = 120  # of a machine that does much else; a node that ends is not waited for
+_STOP_SECONDS = 60
 _HERE = Path(__file__).parent
 TWO_NODES = bool(os.environ.get("NIGHTBUS_TEST_TWO_NODES"))
 if TWO_NODES:
@@ -75,7 +76,11 @@ class RunningNode:
         self._ready.put("")
 
     def _wait_ready(self) -> str:
-        endpoint = self._ready.get(timeout=_READY_SECONDS)
+        try:
+            endpoint = self._ready.get(timeout=_READY_SECONDS)
+        except queue.Empty:
+            self.kill()
+            endpoint = ""
         if not endpoint:
             raise RuntimeError("the node did not start:\n" + "".join(self.output))
         return endpoint
@@ -124,7 +129,7 @@ class RunningNode:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
         self._reader.join()

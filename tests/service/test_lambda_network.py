@@ -68,9 +68,12 @@ def api():
 def nothing():
     return None
 
-def waiting():
-    queue("made-inside")
-    time.sleep(1)
+def waiting(calls):
+    queues, url = boto3.client("sqs"), queue("made-inside")[1]
+    queues.send_message(QueueUrl=url, MessageBody="here")
+    about = {"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]}
+    while int(queues.get_queue_attributes(**about)["Attributes"]["ApproximateNumberOfMessages"]) < calls:
+        time.sleep(0.1)
     return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
 
 def handler(event, context):
@@ -94,7 +97,8 @@ def create(node: RunningNode, name: str = NAME, **more: Any) -> None:
     document = json.dumps(trust("lambda.amazonaws.com"))
     iam = node.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    allow(iam, name, "sqs:CreateQueue", "s3:CreateBucket", "s3:PutObject", "s3:GetObject", "logs:*")
+    actions = "sqs:CreateQueue", "sqs:SendMessage", "sqs:GetQueueAttributes"
+    allow(iam, name, *actions, "s3:CreateBucket", "s3:PutObject", "s3:GetObject", "logs:*")
     node.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",
@@ -169,18 +173,19 @@ def test_thirty_environments_leave_nothing_behind(bounded_node: RunningNode) -> 
     run(bounded_node, "nothing", name="many")
     others = own_sizes(bounded_node)["networks"] - 1
 
-    def used_and_ended() -> dict[str, int]:
+    def used_and_ended(turn: int) -> dict[str, int]:
+        calls = [("waiting", turn * ENVIRONMENTS)] * ENVIRONMENTS  # each returns once all of them run
         with ThreadPoolExecutor(ENVIRONMENTS) as pool:
-            done = list(pool.map(lambda _: run(bounded_node, "waiting", name="many"), range(ENVIRONMENTS)))
+            done = list(pool.map(lambda call: run(bounded_node, *call, name="many"), calls))
         assert len(set(done)) == ENVIRONMENTS
         functions.update_function_configuration(FunctionName="many", Description=uuid4().hex)
         functions.get_waiter("function_updated_v2").wait(FunctionName="many")
         wait_for(lambda: own_sizes(bounded_node)["networks"] == others)
         return own_sizes(bounded_node)
 
-    first = used_and_ended()
-    used_and_ended()
-    used_and_ended()
+    first = used_and_ended(1)
+    used_and_ended(2)
+    used_and_ended(3)
     wait_for(lambda: own_sizes(bounded_node)["open_files"] <= first["open_files"])
     wait_for(lambda: own_sizes(bounded_node)["network_namespaces"] <= first["network_namespaces"])
     wait_for(lambda: own_sizes(bounded_node)["files_of_children"] <= first["files_of_children"])
