@@ -191,7 +191,9 @@ def test_the_node_is_lost_in_the_middle(shop: Nightbus) -> None:
 
 def test_what_does_not_settle_is_named(shop: Nightbus) -> None:
     shop.events.put("shop", "Order", {"state": "paid", "sleeps": 2})
-    with pytest.raises(NotSettled, match="running functions"):
+    with pytest.raises(
+        NotSettled, match=r"1 × running function test-Worker-\w+ \(account \d{12}, us-east-1\)"
+    ):
         shop.settle(timeout=0.5)
     shop.settle()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from nightbus.functions.runtimes.package_cache import user_cache
 
 
 def cache_folder() -> Path:
-    """Return `nightbus/testing` in the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`), which is there then."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(caches) / "nightbus" / "testing"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return `nightbus/testing` in the user's cache folder, as `user_cache` finds it, which is there then.
+
+    Raises PermissionError.
+    """
+    return user_cache("testing")

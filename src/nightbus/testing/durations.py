@@ -6,12 +6,13 @@ import re
 from datetime import timedelta
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST_DAYS = 400
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 Duration = str | float | timedelta
 
 
 def milliseconds(duration: Duration) -> int:
-    """Raises ValueError for a text that is none, and for less than nothing."""
+    """Raises ValueError for a text that is none, for less than nothing, and for more than 400 days."""
     if isinstance(duration, timedelta):
         ms = duration.total_seconds() * 1000
     elif isinstance(duration, str):
@@ -20,6 +21,8 @@ def milliseconds(duration: Duration) -> int:
         ms = duration * 1000
     if ms < 0:
         raise ValueError(f"time does not go back: {duration!r}")
+    if not ms <= _LONGEST_DAYS * _UNITS["d"]:  # nor what is no number
+        raise ValueError(f"no duration of at most {_LONGEST_DAYS} days: {duration!r}")
     return round(ms)
 
 

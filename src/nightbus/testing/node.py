@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -52,17 +53,23 @@ class TestNode:
         self._log = self._folder / "node.log"
         self._port = 0
         self.packages: set[str] = set()
-        self._started = time.time_ns() // 1_000_000
-        self.now_ms = self._started
-        self._start()
+        self.now_ms = time.time_ns() // 1_000_000
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._start()
+        except BaseException:  # also Ctrl-C
+            self.stop()
+            raise
 
     def account(self, region: str = "us-east-1") -> Nightbus:
         """Return an account that nobody has used, by a random id."""
         return Nightbus(self, f"{secrets.randbelow(9 * 10**11) + 10**11}", region)
 
     def _start(self) -> None:
+        if not self._folder.is_dir():
+            raise NodeFailed("this node was stopped, and its folder is deleted")
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [
                     sys.executable, "-m", "nightbus.testing.process",
                     str(self._folder / "data"), str(self.now_ms), str(self._port),
@@ -74,44 +81,45 @@ class TestNode:
                 env=_environment(),
             )  # fmt: skip
         preload()  # while the node does the same
-        assert self._process.stdout is not None
-        self.endpoint = self._process.stdout.readline().decode().strip()
+        assert process.stdout is not None
+        self.endpoint = process.stdout.readline().decode().strip()
         if not self.endpoint:
-            self._process.wait()
+            process.wait()
             raise NodeFailed(f"the node did not start:\n{self.log_tail()}")
         self._port = int(self.endpoint.rpartition(":")[2])
         self._key = read_operator_key(self._folder / "data")
 
     def log_tail(self) -> str:
         """Return the last lines of the node's own log."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+        try:
+            return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+        except FileNotFoundError:
+            return "this node was stopped, and its folder is deleted"
 
     def kill(self) -> None:
         """Lose the node: SIGKILL, in the middle of whatever it does. What was acknowledged is in its folder."""
-        self._process.send_signal(signal.SIGKILL)
-        self._reap()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._reap(self._process)
 
     def ensure_running(self) -> None:
         """Start the node again if it was killed. Raises NodeFailed."""
-        if self._process.poll() is not None:
+        if self._process is None or self._process.poll() is not None:
             self._start()
 
     def restart(self) -> None:
         """Start the node again, at the same address and time. Raises NodeFailed."""
-        if self._process.poll() is None:
-            self.kill()
+        self.kill()
         self.ensure_running()
 
     def stop(self) -> None:
         """End the node, and delete its folder. Nothing is to be kept, so there is nothing to wait for."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._reap()
+        self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _reap(self) -> None:
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
 
@@ -146,7 +154,7 @@ class TestNode:
             if answer.get("error") == "NotSettled":
                 raise NotSettled(f"the node is still at: {answer['message']}") from None
             raise NodeFailed(f"{answer.get('error')}: {answer.get('message')}") from None
-        except OSError as failure:
+        except (OSError, http.client.HTTPException) as failure:
             raise NodeFailed(f"no answer from the node: {failure}\n{self.log_tail()}") from failure
 
 

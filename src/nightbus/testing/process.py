@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import shutil
 import signal
 import sys
@@ -42,13 +43,20 @@ def main(folder: str, start_ms: str, port: str) -> None:
         loop.add_reader(0, _end_with_tests)
         print(bound.endpoint, flush=True)
 
-    run(bound, listener, ready, (Console(),))
-    # Nobody stopped the node: the tests' process is gone, and deletes nothing any more.
-    shutil.rmtree(Path(folder).parent, ignore_errors=True)
+    try:
+        run(bound, listener, ready, (Console(),))
+    finally:
+        if _tests_have_ended():
+            shutil.rmtree(Path(folder).parent, ignore_errors=True)
+
+
+def _tests_have_ended() -> bool:
+    """Whether nobody holds the other end of the standard input any more."""
+    return bool(select.select([0], [], [], 0)[0]) and not os.read(0, 4096)
 
 
 def _end_with_tests() -> None:
-    if not os.read(0, 4096):
+    if _tests_have_ended():
         asyncio.get_running_loop().remove_reader(0)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -30,7 +30,21 @@ def test_durations(duration: Duration, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "duration", ["", "h", "24", "1h-", "-1h", "1 week", "1h2", -1, timedelta(seconds=-1)]
+    "duration",
+    [
+        "",
+        "h",
+        "24",
+        "1h-",
+        "-1h",
+        "1 week",
+        "1h2",
+        -1,
+        timedelta(seconds=-1),
+        "401d",
+        float("inf"),
+        float("nan"),
+    ],
 )
 def test_what_is_no_duration(duration: Duration) -> None:
     with pytest.raises(ValueError, match=r"duration|go back"):

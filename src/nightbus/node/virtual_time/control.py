@@ -57,8 +57,10 @@ class VirtualTime:
 
     def under_way(self) -> dict[str, int]:
         counts = self._store.under_way()
-        running = self._platform.running.count + self._functions.finishing
-        return counts | ({"running functions": running} if running else {})
+        for (scope, name), count in self._platform.running.by_function().items():
+            counts[f"running function {name} (account {scope.account}, {scope.region})"] = count
+        finishing = self._functions.finishing
+        return counts | ({"extensions after an invocation": finishing} if finishing else {})
 
     def hurry(self) -> bool:
         return self._trail.hurry()

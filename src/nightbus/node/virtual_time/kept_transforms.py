@@ -6,6 +6,7 @@ The transform takes most of a second, and depends on nothing but its arguments a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -37,7 +38,8 @@ class KeptTransforms:
         except (OSError, ValueError):
             pass
         result = await transform_sam(document, parameters, region)
-        await asyncio.to_thread(_keep, file, json.dumps(result).encode())
+        with contextlib.suppress(OSError):  # it is made anew the next time
+            await asyncio.to_thread(_keep, file, json.dumps(result).encode())
         return result
 
 
