@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from nightbus.testing import DeploymentFailed, Nightbus, NotSettled, TestNode
+from nightbus.testing import DeploymentFailed, Nightbus, NotSettled, TestNode, UnknownName
 
 RUNTIME = f"python3.{sys.version_info.minor}"
 CODE = """
@@ -128,12 +128,42 @@ def test_assertions_explain(shop: Nightbus) -> None:
     shop.events.assert_not_matched(rule="PaidRule")
     shop.events.put("shop", "Order", {"state": "paid"})
     shop.settle()
-    with pytest.raises(AssertionError, match="matched 1 events"):
+    with pytest.raises(AssertionError, match="matched 1 event\n"):
         shop.events.assert_not_matched(rule="PaidRule")
     with pytest.raises(AssertionError, match="1 of 2 events, not to 2"):
         shop.events.assert_delivered(target="Worker", times=2)
-    with pytest.raises(AssertionError, match="got 1 events"):
+    with pytest.raises(AssertionError, match="got 1 event\n"):
         shop.events.assert_not_delivered(target="Worker")
+
+
+def test_a_wrong_name_is_no_silent_success(shop: Nightbus) -> None:
+    for wrong in (
+        lambda: shop.events.assert_matched(rule="PaidRul"),
+        lambda: shop.events.assert_not_matched(rule="PaidRul"),
+        lambda: shop.events.assert_not_matched(rule="Worker"),
+    ):
+        with pytest.raises(UnknownName, match=r"is no rule here.*There are: .*PaidRule, "):
+            wrong()
+    for wrong in (
+        lambda: shop.events.assert_not_delivered(target="Wroker"),
+        lambda: shop.faults.refuse("Wroker", times=2),
+    ):
+        with pytest.raises(UnknownName, match="did you mean 'Worker'"):
+            wrong()
+    with pytest.raises(UnknownName, match="is no event bus here"):
+        shop.events.put("shop", "Order", {}, bus="no-such-bus")
+    with pytest.raises(UnknownName, match="'Queeu' is no output of stack test here; did you mean 'Queue'"):
+        shop.stacks[0]["Queeu"]
+
+
+def test_what_has_not_ended_is_told_to_settle(shop: Nightbus) -> None:
+    shop.faults.fail("Worker", times=1)
+    shop.events.put("shop", "Order", {"state": "paid"})
+    shop.settle()
+    with pytest.raises(AssertionError, match=r"not all has ended, settle\(\) .* clock\.advance"):
+        shop.events.assert_delivered(target="Worker")
+    shop.clock.advance("2m")
+    shop.events.assert_delivered(target="Worker")
 
 
 def test_schedules_run_in_virtual_time(shop: Nightbus) -> None:

@@ -7,8 +7,17 @@ docs/testing.md describes both.
 from __future__ import annotations
 
 from nightbus.testing.account import Nightbus
-from nightbus.testing.errors import DeploymentFailed, NodeFailed, NotSettled
+from nightbus.testing.errors import DeploymentFailed, NodeFailed, NotSettled, UnknownName
 from nightbus.testing.interface import DeployedStack
 from nightbus.testing.node import TestNode, node
 
-__all__ = ["DeployedStack", "DeploymentFailed", "Nightbus", "NodeFailed", "NotSettled", "TestNode", "node"]
+__all__ = [
+    "DeployedStack",
+    "DeploymentFailed",
+    "Nightbus",
+    "NodeFailed",
+    "NotSettled",
+    "TestNode",
+    "UnknownName",
+    "node",
+]

@@ -10,6 +10,7 @@ from nightbus.testing.clients import client_session, make_client
 from nightbus.testing.events import Events
 from nightbus.testing.faults import TargetFaults
 from nightbus.testing.interface import ControlledNode, DeployedStack, StackResource, Template
+from nightbus.testing.names import require_function
 from nightbus.testing.resources import arn_of_resource
 from nightbus.testing.stacks import deploy
 from nightbus.testing.traces import Trace
@@ -159,10 +160,14 @@ class Nightbus:
         return next((one for one in found if one is not None), None)
 
     def arn_of(self, name: str) -> str:
-        """Return the ARN of a resource by its logical id, of a function also by its name, or the ARN that `name` is."""
+        """Return the ARN of a resource by its logical id, of a function also by its name, or the ARN that `name` is.
+        Raises UnknownName where nothing has the name."""
         if name.startswith("arn:"):
             return name
-        resource = self.resource(name) or StackResource("AWS::Lambda::Function", name)
+        resource = self.resource(name)
+        if resource is None:
+            require_function(self, name)
+            resource = StackResource("AWS::Lambda::Function", name)
         return arn_of_resource(self, resource)
 
     def keep(self) -> None:

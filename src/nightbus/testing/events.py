@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from nightbus.testing.names import require_bus, require_rule
 
 if TYPE_CHECKING:
     from nightbus.testing.interface import Account
     from nightbus.testing.traces import Trace
 
 _MOST_EXPLAINED = 5
+_UNFINISHED = ("", "under way", "will be tried again")
 EventChoice = str | Mapping[str, Any]
 
 
@@ -31,7 +34,8 @@ class Events:
         bus: str = "default",
         resources: list[str] | None = None,
     ) -> str:
-        """Put an event, and return its id. Raises AssertionError where the bus refuses it."""
+        """Put an event, and return its id. Raises UnknownName where there is no such bus, AssertionError where it
+        refuses the event."""
         entry = {
             "Source": source,
             "DetailType": detail_type,
@@ -39,6 +43,7 @@ class Events:
             "EventBusName": bus,
             "Resources": resources or [],
         }
+        require_bus(self._account, bus)
         (result,) = self._account.client("events").put_events(Entries=[entry])["Entries"]
         assert "EventId" in result, f"the bus refused the event: {result}"
         return str(result["EventId"])
@@ -54,6 +59,7 @@ class Events:
         __tracebackhide__ = True  # for pytest
         name, chosen = self._rule(rule), self.all(event)
         explained = [self._explained(one) for one in chosen]
+        self._require_rule(name, explained)
         matched = [one for one, verdict in zip(chosen, explained, strict=True) if _did_match(verdict, name)]
         if not matched:
             raise AssertionError(f"rule {rule} matched {_none_of(chosen, event)}\n{_texts(explained)}")
@@ -64,9 +70,10 @@ class Events:
         __tracebackhide__ = True  # for pytest
         name = self._rule(rule)
         explained = [self._explained(one) for one in self.all(event)]
+        self._require_rule(name, explained)
         matched = [one for one in explained if _did_match(one, name)]
         if matched:
-            raise AssertionError(f"rule {rule} matched {len(matched)} events\n{_texts(matched)}")
+            raise AssertionError(f"rule {rule} matched {_count(matched)}\n{_texts(matched)}")
 
     def assert_delivered(
         self, *, target: str, event: EventChoice | None = None, times: int | None = None
@@ -84,8 +91,8 @@ class Events:
             wanted = "" if times is None else f", not to {times}"
             shown = "\n".join(map(str, traces[-_MOST_EXPLAINED:]))
             explained = _texts([self._explained(one) for one in chosen])
-            said = _none_of(chosen, event) if not got else f"{len(got)} of {len(chosen)} events"
-            raise AssertionError(f"{target} got {said}{wanted}\n{explained}\n{shown}")
+            said = _none_of(chosen, event) if not got else f"{len(got)} of {_count(chosen)}"
+            raise AssertionError(f"{target} got {said}{wanted}{_unfinished(traces)}\n{explained}\n{shown}")
         return got
 
     def assert_not_delivered(self, *, target: str, event: EventChoice | None = None) -> None:
@@ -95,7 +102,7 @@ class Events:
         traces = [self._account.trace(one["id"]) for one in self.all(event)]
         got = [trace for trace in traces if _got(trace, arn)]
         if got:
-            raise AssertionError(f"{target} got {len(got)} events\n" + "\n".join(map(str, got)))
+            raise AssertionError(f"{target} got {_count(got)}\n" + "\n".join(map(str, got)))
 
     def explain(self, event_id: str) -> str:
         """Return which rules matched the event, and why the others did not."""
@@ -105,7 +112,14 @@ class Events:
 
     def _rule(self, name: str) -> str:
         resource = self._account.resource(name)
-        return name if resource is None else resource.physical_id.rpartition("|")[2]
+        if resource is None or resource.type_name != "AWS::Events::Rule":
+            return name
+        return resource.physical_id.rpartition("|")[2]
+
+    def _require_rule(self, name: str, explained: list[dict[str, Any]]) -> None:
+        """A rule that was deleted since is still in the explanations."""
+        if not any(one["rule"] == name for verdict in explained for one in verdict["rules"]):
+            require_rule(self._account, name)
 
     def _explained(self, event: Mapping[str, Any]) -> dict[str, Any]:
         return self._explanation(str(event["id"]))
@@ -115,6 +129,17 @@ class Events:
         query = {"event": event_id, "account": account.account, "region": account.region}
         explained: dict[str, Any] = account.node.get("explain", query)
         return explained
+
+
+def _count(some: Sequence[object]) -> str:
+    return f"{len(some)} event{'' if len(some) == 1 else 's'}"
+
+
+def _unfinished(traces: list[Trace]) -> str:
+    states = {state for trace in traces for _, state in trace.reached()}
+    if states.isdisjoint(_UNFINISHED):
+        return ""
+    return ": not all has ended, settle() waits for what is due now, clock.advance() for what is due later"
 
 
 def _got(trace: Trace, arn: str) -> bool:
@@ -131,7 +156,7 @@ def _none_of(chosen: list[dict[str, Any]], event: EventChoice | None) -> str:
     if not chosen:
         which = "" if event is None else f" like {event if isinstance(event, str) else json.dumps(event)}"
         return f"nothing: the account has no event{which}"
-    return f"none of {len(chosen)} events"
+    return f"none of {_count(chosen)}"
 
 
 def _texts(explained: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from nightbus.testing.errors import unknown_name
 from nightbus.testing.traces import Trace
 
 Template = str | Path | Mapping[str, Any]
@@ -29,6 +30,8 @@ class DeployedStack:
     resources: Mapping[str, StackResource] = field(default_factory=dict)
 
     def __getitem__(self, output: str) -> str:
+        if output not in self.outputs:
+            raise unknown_name(output, f"output of stack {self.name}", self.outputs)
         return self.outputs[output]
 
 

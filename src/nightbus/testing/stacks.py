@@ -51,7 +51,7 @@ def _deploy_file(
             file
         )
     except CommandFailed as failure:
-        raise DeploymentFailed(str(failure)) from failure
+        raise DeploymentFailed(str(failure)) from None
     return _deploy_text(account, packaged, name, parameters, timeout)
 
 
@@ -119,7 +119,7 @@ def _deploy_text(
             cloudformation.create_stack(**request)
     except ClientError as refused:
         if _NO_CHANGE not in str(refused):
-            raise DeploymentFailed(str(refused)) from refused
+            raise DeploymentFailed(f"stack {name}: {refused.response['Error']['Message']}") from None
     account.settle(timeout=timeout)
     return _described(account, name)
 
