@@ -102,6 +102,21 @@ def test_a_page_of_a_function_reads_and_changes_nothing(node: RunningNode, signe
     assert rules(node) == []
 
 
+def test_no_page_below_the_consoles_host_sets_a_cookie_for_it(
+    node: RunningNode, signed_in: BrowserContext
+) -> None:
+    """Browsers let a page set cookies for the name above its own, and drop a name's oldest where it has too many."""
+    address = node.client("lambda").get_function_url_config(FunctionName="page")["FunctionUrl"]
+    page = signed_in.new_page()
+    for host in ("lambda-url.us-east-1.nightbus.localhost", "pages.nightbus.localhost"):
+        id = address.removeprefix("http://").partition(".")[0]
+        there = f"{id}.{host}" if host.startswith("lambda-url") else host
+        reply = page.goto(f"http://{there}:{node.port}/_nightbus/console")
+        assert reply is not None
+        assert (reply.status, "set-cookie" in reply.headers) == (404, False)
+    page.close()
+
+
 def test_a_page_of_the_consoles_own_origin_would_be_seen(
     node: RunningNode, signed_in: BrowserContext
 ) -> None:

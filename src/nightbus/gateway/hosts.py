@@ -50,3 +50,9 @@ def is_console_host(host: str) -> bool:
     """Return whether the host, with or without a port, is the console's on this machine. A bucket of that name is
     reached by its path."""
     return host.lower().partition(":")[0].rstrip(".") == CONSOLE_HOST
+
+
+def is_below_console_host(host: str) -> bool:
+    """Return whether the host is a name below the console's, where nothing is served: a page there could set cookies
+    for the console."""
+    return host.lower().partition(":")[0].rstrip(".").endswith("." + CONSOLE_HOST)

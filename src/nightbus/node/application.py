@@ -3,7 +3,7 @@
 The gate refuses what a web page of a foreign origin may not do, before either sees the request. The hosts of function
 URLs belong to functions: whatever the path is, neither the API nor `/_nightbus/` answers there. The console's host on
 this machine is the other way round: it answers nothing else than `/_nightbus/`, so that no object of a bucket, and
-nothing else that users make, has the console's origin.
+nothing else that users make, has the console's origin. Names below it answer nothing at all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.gate import Gate
-from nightbus.gateway.hosts import function_url_of, is_console_host
+from nightbus.gateway.hosts import function_url_of, is_below_console_host, is_console_host
 from nightbus.node.admin.certificate import is_certificate, send_certificate
 from nightbus.node.admin.request import PREFIX, AdminRequest, AsgiScope, Receive, Send, send_bytes, send_error
 from nightbus.node.admin.router import answer
@@ -45,7 +45,9 @@ class Application:
         admission = self._gate.admit(scope)
         host = _host_of(scope)
         url = function_url_of(host)
-        if url is not None and (admission.refusal is None or admission.is_of_page):
+        if is_below_console_host(host):
+            await send_bytes(scope, send, 404, b"text/plain", _NOTHING_ELSE)
+        elif url is not None and (admission.refusal is None or admission.is_of_page):
             await serve_function_url(self._node, url, admission, scope, receive, send)
         elif admission.refusal is not None:
             await self._refuse(scope, send, admission.refusal)

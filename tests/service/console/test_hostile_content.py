@@ -112,3 +112,16 @@ def test_json_may_have_half_a_surrogate_pair(api_node: RunningNode, account: str
     assert caller.get(f"/events/{event_id}", account=account)["event"]["detail"] == {"half": HALF}
     verdict = caller.post("/patterns/test", {"event": {"a": HALF}, "pattern": {"a": [HALF]}})
     assert verdict["matched"]
+
+
+def test_a_pattern_with_half_a_surrogate_pair_is_shown(api_node: RunningNode, account: str) -> None:
+    events, pattern = (
+        api_node.client("events", account=account),
+        {"source": ["shop", HALF], "detail": {HALF: [HALF]}},
+    )
+    events.put_rule(Name="half", EventPattern=json.dumps(pattern))
+    event_id = put(api_node, account)
+    caller = as_operator(api_node)
+    (rule,) = caller.get(f"/events/{event_id}", account=account)["rules"]
+    assert (rule["pattern"], rule["matched"]) == (pattern, False)
+    assert caller.get("/rules", account=account)["rules"][0]["pattern"] == pattern

@@ -10,7 +10,7 @@ import pytest
 from nightbus.console.addresses import address_elsewhere
 from nightbus.console.cookies import cookies_of, set_cookie
 from nightbus.console.web_files import FOLDER, WebFiles
-from nightbus.gateway.hosts import is_console_host
+from nightbus.gateway.hosts import is_below_console_host, is_console_host
 from nightbus.node.settings import Settings
 
 
@@ -68,6 +68,20 @@ def test_the_raw_path_and_the_query_go_along() -> None:
 )
 def test_the_consoles_host_is_one_name(host: str, is_it: bool) -> None:
     assert is_console_host(host) == is_it
+
+
+@pytest.mark.parametrize(
+    ("host", "is_it"),
+    [
+        ("x.lambda-url.us-east-1.nightbus.localhost:4566", True),
+        ("A.Nightbus.localhost.", True),
+        ("nightbus.localhost", False),
+        ("anightbus.localhost", False),
+        ("nightbus.localhost.evil.test", False),
+    ],
+)
+def test_names_below_the_consoles_host_are_known(host: str, is_it: bool) -> None:
+    assert is_below_console_host(host) == is_it
 
 
 def test_the_cookie_is_named_after_the_port_and_the_scheme() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from nightbus.aws.errors import AwsError
-from nightbus.bus.json_text import write_json
+from nightbus.bus.json_text import parse_json, write_json
 
 LATEST = 253_402_300_799_000  # 9999-12-31, the last day of datetime
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")]
@@ -81,7 +81,19 @@ def encoded(answer: Any) -> bytes:
     try:
         return msgspec.json.encode(answer)
     except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
-        return write_json(msgspec.to_builtins(answer)).encode()
+        return write_json(_plain(answer)).encode()
+
+
+def _plain(value: Any) -> Any:
+    """The value of Structs and of JSON texts in them, for `write_json`. msgspec's own conversion knows no texts."""
+    if isinstance(value, msgspec.Struct):
+        names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+        return {name: _plain(getattr(value, field)) for name, field in names}
+    if isinstance(value, msgspec.Raw):
+        return parse_json(bytes(value).decode())
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def check_texts(value: Any) -> None:
