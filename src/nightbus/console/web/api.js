@@ -25,6 +25,9 @@ const signedOut = new Set()
 /** Calls `listener` when the API says that nobody is signed in. */
 export const onSignedOut = listener => { signedOut.add(listener); return () => signedOut.delete(listener) }
 
+/** To be called by who else learns that nobody is signed in. */
+export const tellSignedOut = () => { for (const listener of signedOut) listener() }
+
 /** The address of a path of the API with its parameters and the scope; empty values are left out, lists are repeated. */
 export function address(path, params = {}) {
   const search = new URLSearchParams()
@@ -53,7 +56,7 @@ async function call(method, path, params, body, signal) {
   let data = null
   try { data = text ? parse(text) : null } catch { /* said below */ }
   if (response.ok) return data
-  if (response.status === 401) for (const listener of signedOut) listener()
+  if (response.status === 401) tellSignedOut()
   throw new ApiError(response.status, data?.error ?? `HTTP ${response.status}`,
     data?.message ?? `The node answered with status ${response.status}.`)
 }

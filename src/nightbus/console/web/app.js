@@ -134,7 +134,12 @@ function SignOut() {
   return html`<${Button} kind="plain" icon="user" label="Sign out" onClick=${leave} />`
 }
 
-function SignedOut() {
+/** `again` is called when somebody looks at the page again, who may have signed in in another one. */
+function SignedOut({ again }) {
+  useEffect(() => {
+    addEventListener('focus', again)
+    return () => removeEventListener('focus', again)
+  }, [])
   return html`<div class="center-screen"><div class="card center-card">
     <div class="row"><img src=${ICON} width="28" height="28" alt="" /><h1>Sign in to Nightbus</h1></div>
     <p>The console is opened with a link that works once. On the machine of the node, run</p>
@@ -151,7 +156,7 @@ function App() {
     open()
     return onSignedOut(() => setState(old => ({ ...old, out: true })))
   }, [])
-  if (state.out) return html`<${SignedOut} />`
+  if (state.out) return html`<${SignedOut} again=${open} />`
   if (state.error) return html`<div class="center-screen"><div class="card center-card"><h1>Nightbus</h1><${Failure} error=${state.error} retry=${open} /></div></div>`
   if (!state.session) return null
   return html`<${Shell} session=${state.session} />`

@@ -3,7 +3,7 @@
 // its connection, of which a browser has six for a host; when it is seen again it begins anew, and is told so by the topic `resync`.
 //
 // It is read by `fetch`, because an EventSource cannot send the position that another one had, and does not tell a refusal from a lost connection.
-import { address, parse } from './api.js'
+import { address, parse, tellSignedOut } from './api.js'
 import { onNavigation } from './router.js'
 
 const AGAIN = 1000         // ms between attempts
@@ -76,6 +76,7 @@ async function run(stream) {
     first = false
     try {
       const status = await read(stream)
+      if (status === 401 && current === stream) tellSignedOut()  // the session ended, or the node was started anew
       if (status >= 400 && status < 500) return current === stream && become('lost')
     } catch { /* the connection is lost, or let go */ }
     if (current !== stream) return
