@@ -30,6 +30,10 @@ class Clock(Protocol):
         """Return an awaitable that is done when `seconds` of this clock have passed since the call."""
         ...
 
+    def pause(self, seconds: float) -> Awaitable[None]:
+        """As `sleep`, for those who are told when there is something to do: a jump of the time does not wake them."""
+        ...
+
     def until(self, utc_ms: int) -> float:
         """Return in how many seconds of `sleep` it is `utc_ms`, at least 0; infinite where UTC stands still."""
         ...
@@ -43,6 +47,9 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     def until(self, utc_ms: int) -> float:
@@ -81,6 +88,9 @@ class SteppedClock:
         finally:
             timer.cancel()
             del self._sleepers[woken]
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     def until(self, utc_ms: int) -> float:
         return 0.0 if utc_ms <= self._now_ms else math.inf
@@ -127,6 +137,9 @@ class VirtualClock:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
         return woken
+
+    def pause(self, seconds: float) -> Awaitable[None]:
+        return self.sleep(seconds)
 
     def until(self, utc_ms: int) -> float:
         return max(0.0, (utc_ms - self.now_ms()) / 1000)

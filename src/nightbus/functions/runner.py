@@ -47,6 +47,14 @@ _FINISHING_SECONDS = 0.1
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+def _packages(own: Path, kept: Path | None) -> PackageFolder:
+    if kept is None:
+        return PackageFolder(own)
+    from nightbus.functions.kept_packages import KeptPackages
+
+    return KeptPackages(own, kept, _boot_id())
+
+
 def _boot_id() -> str:
     """Another one after each start of the machine; "" where the system does not say."""
     try:
@@ -69,6 +77,7 @@ class Runner:
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
     `own_networks`: each environment has a network of its own, without a way out; by default False.
+    `kept_packages`: a folder for unpacked packages that outlives the node; by default none.
     `folder` is this package's own, inside the node's data folder. `open_blob` opens a package by its digest, and raises
     KeyError. `endpoint` is the node's base URL.
     """
@@ -84,6 +93,7 @@ class Runner:
         idle_seconds: float = IDLE_SECONDS,
         preload_sdk: bool = True,
         own_networks: bool = False,
+        kept_packages: Path | None = None,
     ) -> None:
         self._folder = folder.absolute()
         self._clock = clock
@@ -91,7 +101,7 @@ class Runner:
         self._credentials = credentials
         self._endpoint = endpoint
         self._open_blob = open_blob
-        self._packages = PackageFolder(self._folder / "packages")
+        self._packages = _packages(self._folder / "packages", kept_packages)
         self._runtimes = Runtimes()
         self.networks = LoopbackNetworks(endpoint) if own_networks else None
         self._zygotes = Zygotes(preload_sdk, own_networks)
@@ -133,11 +143,11 @@ class Runner:
     async def prepare(self, spec: FunctionSpec) -> str:
         """Find the runtime, start its zygote, and unpack code and layers, so that an environment starts soon."""
         runtime = await self._runtime(spec.runtime)
+        self._zygotes.of(runtime.zygote)  # it starts while the code is unpacked
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
         merged = await asyncio.to_thread(self._packages.merged, layers)
         await asyncio.to_thread(self._runtimes.launch, runtime, spec, code, merged)
-        self._zygotes.of(runtime.zygote)
         return runtime_arn(spec.scope.region, runtime.label)
 
     def invoke(

@@ -190,6 +190,7 @@ class Node:
             self._idle_seconds,
             self._preload_sdk,
             self._functions_network == LOOPBACK,
+            None if self.virtual is None else self.virtual.kept_packages,
         )
         self.callbacks = StackCallbacks(store, self.clock, vault, secret, self._functions_endpoint)
         self.stacks = Engine(store, self.clock, operations, vault, callbacks=self.callbacks)

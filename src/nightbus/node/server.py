@@ -124,7 +124,7 @@ async def serve(
     sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
     virtual = None
     if settings.virtual_time_from is not None:
-        virtual = _virtual_time(settings.virtual_time_from, settings.kept_transforms)
+        virtual = _virtual_time(settings.virtual_time_from, settings.test_cache)
     otlp = otlp_wanted(os.environ)
     node = Node(
         None if settings.memory else settings.data,
@@ -201,13 +201,13 @@ def _export(node: Node, otlp: Otlp) -> Sequence[OtlpExport]:
     return (OtlpExport(node, otlp),)
 
 
-def _virtual_time(start_ms: int, transforms: Path | None) -> VirtualTime:
+def _virtual_time(start_ms: int, cache: Path | None) -> VirtualTime:
     from nightbus.node.virtual_time.control import VirtualTime
     from nightbus.node.virtual_time.resting_loop import RestingLoop
 
     loop = asyncio.get_running_loop()
     assert isinstance(loop, RestingLoop)
-    return VirtualTime(loop, start_ms, transforms)
+    return VirtualTime(loop, start_ms, cache)
 
 
 async def _tls_context(settings: Settings, node: Node) -> ssl.SSLContext:

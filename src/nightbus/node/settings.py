@@ -82,8 +82,8 @@ class Settings:
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     With `tls` clients speak TLS, except those of this machine, which may speak plain HTTP. The certificate is that of
     `tls_cert` with the key of `tls_key` (PEM files), or one that the node makes.
-    With `virtual_time_from` (UTC ms) the node's time stands there until a test lets it pass; `kept_transforms` is a
-    folder for results of the SAM transform then. Only `nightbus.testing` sets the two.
+    With `virtual_time_from` (UTC ms) the node's time stands there until a test lets it pass; `test_cache` is a
+    folder for results of the SAM transform and for unpacked packages then. Only `nightbus.testing` sets the two.
     """
 
     host: str = DEFAULT_HOST
@@ -110,7 +110,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     virtual_time_from: int | None = None
-    kept_transforms: Path | None = None
+    test_cache: Path | None = None
 
     @property
     def reached_host(self) -> str:

@@ -12,13 +12,13 @@ import pytest
 
 if TYPE_CHECKING:
     from nightbus.testing.account import Nightbus
-    from nightbus.testing.node import TestNode
+    from nightbus.testing.running_node import TestNode
 
 
 @pytest.fixture(scope="session")
 def nightbus_node() -> Iterator[TestNode]:
     """The node of all tests of this process (of each worker of pytest-xdist one)."""
-    from nightbus.testing.node import TestNode
+    from nightbus.testing.running_node import TestNode
 
     running = TestNode()
     yield running

@@ -14,7 +14,7 @@ from nightbus.delivery.retention import Retention
 from nightbus.messaging.mail_server import MailServer
 from nightbus.node.settings import Settings
 
-_OF_TESTS = ("virtual_time_from",)
+_OF_TESTS = ("virtual_time_from", "test_cache")
 _RETENTIONS = {"retention": "history", "trail_retention": "audit"}
 
 

@@ -35,14 +35,13 @@ class StillBusy(Exception):
 
 
 class VirtualTime:
-    """`start_ms`: UTC at which the clock stands at first. `transforms`: a folder that keeps results of the SAM
-    transform; without one they are not kept."""
+    """`start_ms`: UTC at which the clock stands at first. `cache`: a folder that keeps results of the SAM transform and
+    unpacked packages for further nodes; without one they are not kept."""
 
-    def __init__(self, loop: RestingLoop, start_ms: int, transforms: Path | None = None) -> None:
+    def __init__(self, loop: RestingLoop, start_ms: int, cache: Path | None = None) -> None:
         self.clock = SteppedClock(start_ms)
-        self.transform_sam: SamTransform = (
-            transform_sam if transforms is None else KeptTransforms(transforms).transform
-        )
+        self.transform_sam: SamTransform = transform_sam if cache is None else KeptTransforms(cache).transform
+        self.kept_packages = None if cache is None else cache / "unpacked"
         self.faults = Faults()
         self._loop = loop
         self._one_at_a_time = asyncio.Lock()

@@ -268,7 +268,7 @@ class SqliteStore:
         return self._queues.untaken(QueueName(scope, queue), self._clock.now_ms())
 
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        sleeping = asyncio.ensure_future(self._clock.pause(seconds))
         sleeping.add_done_callback(lambda _: None if woken.done() else woken.set_result(None))
         try:
             await woken

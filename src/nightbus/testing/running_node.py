@@ -80,7 +80,7 @@ class TestNode:
                 start_new_session=True,
                 env=_environment(),
             )  # fmt: skip
-        preload()  # while the node does the same
+        preload()  # while the node does the like
         assert process.stdout is not None
         self.endpoint = process.stdout.readline().decode().strip()
         if not self.endpoint:
