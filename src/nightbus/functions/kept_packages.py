@@ -31,8 +31,8 @@ _HALF_SECONDS = 3600.0  # after which what was left half unpacked is nobody's an
 class KeptPackages(PackageFolder):
     """`own` is the node's folder; `kept` the one that nodes share; `boot` another text after each start of the machine.
 
-    What cannot be kept, since the folder cannot be written, or another node uses a package that is damaged, is unpacked into `own`, with what is merged of
-    layers.
+    What cannot be kept, since the folder cannot be written, or another node uses a package that is damaged, is unpacked
+    into `own`, with what is merged of layers.
     """
 
     def __init__(self, own: Path, kept: Path, boot: str) -> None:

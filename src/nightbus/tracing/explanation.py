@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -25,7 +26,11 @@ from nightbus.store.interface import Store
 _MOST_ELSEWHERE = 10
 _AS_LONG_AS = 4_000  # characters: to judge an event by one rule takes as long as to parse so many
 _MATCHED = (-1, 0)
+_MOST_PARSED = 500  # patterns of rules: to parse them is half of what an explanation takes
 _FARTHEST = (1_000_000, 0)  # of rules whose pattern decides nothing
+
+
+_parsed = functools.lru_cache(_MOST_PARSED)(parse_pattern)
 
 
 class _Verdict(NamedTuple):
@@ -163,7 +168,7 @@ def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rul
         if rule.pattern is None or not rule.enabled or is_scheduled(event):
             continue
         with suppress(InvalidPattern):
-            if matches(parse_pattern(rule.pattern), event):
+            if matches(_parsed(rule.pattern), event):
                 yield rule
 
 
@@ -205,7 +210,7 @@ def _judge(
         why = "the rule has no pattern, only its schedule triggers it"
         return _Verdict({"matched": False, "why": why}, _FARTHEST)
     try:
-        reason = explain(parse_pattern(rule.pattern), event)
+        reason = explain(_parsed(rule.pattern), event)
     except InvalidPattern as broken:
         return _Verdict({"matched": False, "why": str(broken)}, _FARTHEST)
     if reason is not None:
@@ -219,6 +224,6 @@ def _distance(rule: Rule, event: dict[str, Any]) -> tuple[int, int]:
     if rule.pattern is None:
         return _FARTHEST
     with suppress(InvalidPattern):
-        reason = explain(parse_pattern(rule.pattern), event)
+        reason = explain(_parsed(rule.pattern), event)
         return (0, 0) if reason is None else reason.distance
     return _FARTHEST

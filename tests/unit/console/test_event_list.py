@@ -182,3 +182,27 @@ def test_an_event_with_half_a_surrogate_pair_is_an_event(changed: dict[str, Any]
     row = row_of(head, 1, "bus", [])
     assert json.loads(encoded(row))["source"] == event["source"]
     assert json.loads(bytes(head.detail)) == event["detail"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_entries_without_the_text_count_as_looked_at(store: SqliteStore, limit: int) -> None:
+    await store.commit(
+        entry("default", NOW, 1, 2, 3), entry("default", NOW + 1, 4, 5), entry("default", NOW + 2, 6, 3, 7)
+    )
+    found, _ = await all_pages(store, text='"N":3}', limit=limit)
+    assert found == ["e3", "e3"]
+    nothing = await search(store, text="nowhere")
+    assert (nothing.events, nothing.next, nothing.searched_to) == ([], None, NOW)
+
+
+async def test_the_bound_counts_events_of_entries_without_the_text(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightbus.console.api.event_list._MOST_EVENTS", 4)
+    monkeypatch.setattr("nightbus.console.api.event_list._FIRST_PIECE", 1)
+    for number in range(30):
+        await store.commit(entry("default", NOW + number, 2 * number, 2 * number + 1))
+    first = await search(store, text="nowhere", limit=1)
+    assert first.next is not None
+    assert first.searched_to is not None
+    assert NOW < first.searched_to < NOW + 28

@@ -155,6 +155,12 @@ class _Search:
         for entry in entries:
             if self._place is not None and (entry.time, entry.offset) > self._place[:2]:
                 continue
+            if (entry.time, entry.offset) != (self._place or ())[:2] and not self._filter.may_be_in(
+                entry.data
+            ):
+                piece.last = _Place(entry.time, entry.offset, 0)
+                piece.looked += entry.data.count(b"\n") // 2 + 1
+                continue
             bus = entry.log.removeprefix(history_log(""))
             for number, (text, line) in reversed(list(enumerate(events_in(entry.data)))):
                 place = _Place(entry.time, entry.offset, number)

@@ -107,6 +107,16 @@ class EventFilter:
         needles = tuple(one.encode("utf-8", "replace") for one in forms)
         return cls(_whole(chosen.source), _whole(chosen.detail_type), needles, index)
 
+    def may_be_in(self, entry: bytes) -> bool:
+        """Whether an entry of the history may have an event with the text; only false where none has it.
+
+        One search through ten events takes a third of the time of ten searches.
+        """
+        if not self.needles or not entry.isascii():
+            return True
+        lowered = entry.lower()
+        return any(needle in lowered for needle in self.needles)
+
     def head(self, text: bytes) -> Head | None:
         """What a row needs of an event that is asked for, None for another."""
         if self.needles:
