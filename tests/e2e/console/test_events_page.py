@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -34,6 +35,28 @@ def test_a_click_leads_to_the_event_and_back_again(console: Console, shop: Shop)
     page.go_back()
     expect(page).to_have_url(re.compile(r"source=click\.test"))
     expect(row(page, event)).to_be_visible()
+
+
+def test_a_row_shows_the_last_outcome_at_each_target(console: Console, shop: Shop) -> None:
+    events, sqs = shop.node.client("events"), shop.node.client("sqs")
+    arn = "arn:aws:sqs:us-east-1:000000000000:comes-later"
+    events.put_rule(Name="early", EventPattern='{"source": ["retry.test"]}')
+    events.put_targets(Rule="early", Targets=[{"Id": "queue", "Arn": arn}])
+    page = console.visit("/events?source=retry.test")
+    expect(page.locator(".live-state.live")).to_be_visible()
+    event = shop.put("retry.test", "Given Up")
+    expect(row(page, event)).to_contain_text("failed")
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Statement": [{**allow, "Resource": arn}]})
+    sqs.create_queue(QueueName="comes-later", Attributes={"Policy": policy})
+    replay = """id => import('/_nightbus/console/web/api.js').then(api => api.openSession().then(() =>
+        api.post('/events/replay', {ids: [id], rule: 'early'})))"""
+    page.evaluate(replay, event)
+    expect(row(page, event)).to_contain_text("delivered")
+    page.reload()
+    expect(row(page, event)).to_contain_text("delivered")
+    events.remove_targets(Rule="early", Ids=["queue"])
+    events.delete_rule(Name="early")
 
 
 def test_filters_are_in_the_address_and_hold_for_what_arrives(console: Console, shop: Shop) -> None:

@@ -93,6 +93,7 @@ def test_events_come_newest_first_and_page_by_page(api: Caller, client: Callable
         "region": "us-east-1",
         "rules": [],
         "state": "unmatched",
+        "deliveries": [],
         "preview": '{"n":29}',
     }
 
@@ -138,6 +139,8 @@ def test_an_event_says_what_became_of_it(api: Caller, client: Callable[..., Any]
     for state in ("delivered", "failed", "unmatched", "waiting"):
         rows = api.get("/events", bus=bus, state=state)["events"]
         assert [one["state"] for one in rows] == [state] * (state != "waiting")
+        queued = [one["rule"] for row in rows for one in row["deliveries"] if one["state"] == state]
+        assert queued == ["broken"] * (state == "failed")
 
 
 def test_an_event_is_compared_with_each_rule(api: Caller, client: Callable[..., Any], bus: str) -> None:

@@ -18,6 +18,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.threads import aside
 from nightbus.console.api.event_rows import (
+    DELIVERED,
     FAILED,
     STATES,
     UNMATCHED,
@@ -210,7 +211,8 @@ class _Search:
             self._scope, log, since=first, until=last + _SPAN_MS, limit=_SPAN_ENTRIES
         )
         outcomes = await aside(sum(len(entry.data) for entry in entries), last_outcomes, entries)
-        open_ones = [one for one in queued if state_of(one.notes, outcomes.get(one.head.id, {})) == WAITING]
+        known = ((one, state_of(one.notes, outcomes.get(one.head.id, {}))) for one in queued)
+        open_ones = [one for one, state in known if state != DELIVERED]  # later than that, or replayed since
         return outcomes | await self._outcomes_by_event(log, [one.head.id for one in open_ones])
 
     async def _outcomes_by_event(self, log: str, ids: Sequence[str]) -> dict[str, dict[Target, str]]:

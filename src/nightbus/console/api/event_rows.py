@@ -42,9 +42,20 @@ class Chosen(Query, frozen=True):
     pattern: Annotated[str, msgspec.Meta(max_length=8192)] = ""
 
 
+class QueuedDelivery(Answer, frozen=True):
+    """A delivery to a target (an ARN, with its id in the rule) that was not made in the event's own commit. `state` is
+    that of the last outcome: delivered, failed or waiting."""
+
+    rule: str
+    target: str
+    arn: str
+    state: str
+
+
 class EventRow(Answer, frozen=True):
     """`rules` are those by which it was delivered, or will be; `state` is delivered, failed, waiting or unmatched;
-    `preview` is the beginning of its detail."""
+    `deliveries` are those that a message of the live topic of that name may change; `preview` is the beginning of its
+    detail."""
 
     id: str
     time: int
@@ -55,6 +66,7 @@ class EventRow(Answer, frozen=True):
     region: str
     rules: list[str]
     state: str
+    deliveries: list[QueuedDelivery]
     preview: str
 
 
@@ -158,19 +170,26 @@ def row_of(
         region=head.region,
         rules=list(dict.fromkeys(note.rule for note in notes)),
         state=state_of(notes, outcomes or {}),
+        deliveries=[
+            QueuedDelivery(rule=rule, target=target, arn=arn, state=state)
+            for (rule, target, arn), state in _queued(notes, outcomes or {}).items()
+        ],
         preview=bytes(head.detail)[:_PREVIEW_BYTES].decode("utf-8", "ignore"),
     )
 
 
-def state_of(notes: Iterable[DeliveryNote], outcomes: Mapping[Target, str]) -> str:
+def state_of(notes: Sequence[DeliveryNote], outcomes: Mapping[Target, str]) -> str:
     """Of all deliveries of an event together: failed before waiting, waiting before delivered."""
-    states = {
-        DELIVERED if note.name is not None else outcomes.get((note.rule, note.target, note.arn), WAITING)
-        for note in notes
-    } | set(outcomes.values())
+    states = set(_queued(notes, outcomes).values())
     if FAILED in states:
         return FAILED
-    return WAITING if states - set(_ENDINGS) else DELIVERED if states else UNMATCHED
+    return WAITING if WAITING in states else DELIVERED if notes or states else UNMATCHED
+
+
+def _queued(notes: Iterable[DeliveryNote], outcomes: Mapping[Target, str]) -> dict[Target, str]:
+    """The states of the deliveries that were not made in the event's own commit, replays among them."""
+    waiting = {(note.rule, note.target, note.arn): WAITING for note in notes if note.name is None}
+    return waiting | dict(outcomes)
 
 
 def last_outcomes(entries: Iterable[Entry]) -> dict[str, dict[Target, str]]:

@@ -10,10 +10,23 @@ const ENOUGH = 30      // rows that fill the view
 const FURTHER = 10     // answers that are asked for by themselves until the view is full
 const FLUSH = 100      // ms between two drawings
 
-/** The state after one more outcome of a delivery; a failure stays. */
-export function stateAfter(state, outcome) {
-  if (outcome === 'failed' || state === 'failed') return 'failed'
-  return outcome === 'delivered' ? 'delivered' : 'waiting'
+const ENDINGS = ['delivered', 'failed']
+const targetOf = one => JSON.stringify([one.rule, one.target, one.arn])
+
+/** The row after outcomes of its deliveries, each of which replaces the one before at the same target; the row itself where nothing changed. */
+export function withOutcomes(row, outcomes) {
+  const states = new Map(row.deliveries.map(one => [targetOf(one), one]))
+  let changed = false
+  for (const { rule, target, arn, outcome } of outcomes) {
+    const one = { rule, target, arn, state: ENDINGS.includes(outcome) ? outcome : 'waiting' }
+    if (states.get(targetOf(one))?.state === one.state) continue
+    states.set(targetOf(one), one)
+    changed = true
+  }
+  if (!changed) return row
+  const deliveries = [...states.values()]
+  const state = ['failed', 'waiting'].find(name => deliveries.some(one => one.state === name)) ?? 'delivered'
+  return { ...row, deliveries, state }
 }
 
 /** Whether a text is a JSON object, as a pattern must be. */
@@ -24,11 +37,22 @@ export function isObject(text) {
   } catch { return false }
 }
 
-/** Puts newer rows before older ones; an id stands once. */
+/** Puts newer rows before older ones; an id stands once. An event that was replayed moves to the place of its last replay. */
 export function joined(newer, older) {
-  const known = new Set(older.map(row => row.id))
-  const fresh = newer.filter(row => !known.has(row.id) && known.add(row.id))
-  return fresh.length ? [...fresh, ...older] : older
+  const known = new Map(older.map(row => [row.id, row]))
+  const fresh = new Map()
+  for (const row of newer) {
+    const before = known.get(row.id)
+    if (!fresh.has(row.id) && !(before?.time >= row.time)) fresh.set(row.id, before ? withEarlier(row, before) : row)
+  }
+  return fresh.size ? [...fresh.values(), ...older.filter(row => !fresh.has(row.id))] : older
+}
+
+/** The row of a replay, with what became of the event's deliveries to other targets before. */
+function withEarlier(row, before) {
+  const again = new Set(row.deliveries.map(targetOf))
+  const others = before.deliveries.filter(one => !again.has(targetOf(one)))
+  return withOutcomes(row, others.map(one => ({ ...one, outcome: one.state })))
 }
 
 /** The rows with what became of their deliveries: `outcomes` has lists by event id. */
@@ -36,12 +60,25 @@ export function updated(rows, outcomes) {
   if (!outcomes.size) return rows
   let changed = false
   const next = rows.map(row => {
-    const news = outcomes.get(row.id)
-    if (!news) return row
-    changed = true
-    return { ...row, state: news.reduce(stateAfter, row.state) }
+    const news = outcomes.get(row.id)?.filter(one => one.bus === row.bus)
+    const after = news?.length ? withOutcomes(row, news) : row
+    if (after !== row) changed = true
+    return after
   })
   return changed ? next : rows
+}
+
+/** Keeps the last outcome of each target by event id, of the `most` events that were noted last. */
+export function noteOutcomes(outcomes, news, most) {
+  for (const { event_id: id, bus, rule, target, arn, outcome } of news) {
+    const one = { bus, rule, target, arn, outcome }
+    const others = (outcomes.get(id) ?? []).filter(old => old.bus !== bus || targetOf(old) !== targetOf(one))
+    outcomes.set(id, [...others, one])
+  }
+  for (const id of outcomes.keys()) {
+    if (outcomes.size <= most) break
+    outcomes.delete(id)
+  }
 }
 
 const NOTHING = { rows: [], next: null, loading: true, error: null, cut: false }
@@ -54,7 +91,8 @@ export function useEventStream(filters, paused) {
   const [state, setState] = useState(NOTHING)
   const [waiting, setWaiting] = useState(0)
   const [turn, setTurn] = useState(0)
-  const buffer = useRef({ rows: [], outcomes: new Map(), timer: 0 })
+  // `known` are outcomes that rows may need which are not loaded yet, `outcomes` those that were not drawn yet.
+  const buffer = useRef({ rows: [], outcomes: new Map(), known: new Map(), timer: 0 })
   const further = useRef(0)
   const pausedNow = useRef(paused)
   pausedNow.current = paused
@@ -66,14 +104,15 @@ export function useEventStream(filters, paused) {
   const load = useCallback(async (params, signal) => {
     try {
       const answer = await get('/events', { ...query, limit: PAGE, ...params }, { signal })
-      setState(old => ({ rows: joined(old.rows, []).concat(answer.events.filter(row => !old.rows.some(one => one.id === row.id))), next: answer.next, loading: false, error: null, cut: false }))
+      const loaded = updated(joined(answer.events, []), buffer.current.known)
+      setState(old => ({ rows: [...old.rows, ...loaded.filter(row => !old.rows.some(one => one.id === row.id))], next: answer.next, loading: false, error: null, cut: false }))
     } catch (error) {
       if (error.name !== 'AbortError') setState(old => ({ ...old, loading: false, error }))
     }
   }, [query])
 
   useEffect(() => {
-    buffer.current.rows = []
+    Object.assign(buffer.current, { rows: [], outcomes: new Map(), known: new Map() })
     further.current = 0
     setWaiting(0)
     setState(patternWrong ? { ...NOTHING, loading: false } : NOTHING)
@@ -92,7 +131,7 @@ export function useEventStream(filters, paused) {
     held.outcomes = new Map()
     setWaiting(0)
     setState(old => {
-      const rows = updated(joined(arrived, old.rows), outcomes)
+      const rows = joined(updated(arrived, held.known), updated(old.rows, outcomes))
       return rows.length > MOST ? { ...old, rows: rows.slice(0, MOST), cut: true } : rows === old.rows ? old : { ...old, rows }
     })
   }, [])
@@ -104,8 +143,8 @@ export function useEventStream(filters, paused) {
       held.rows = [...data].reverse().concat(held.rows)
       if (held.rows.length > MOST) held.rows.length = MOST
     } else {
-      for (const one of data) held.outcomes.set(one.event_id, [...(held.outcomes.get(one.event_id) ?? []), one.outcome])
-      if (held.outcomes.size > 2 * MOST) held.outcomes.clear()
+      noteOutcomes(held.known, data, 2 * MOST)
+      noteOutcomes(held.outcomes, data, 2 * MOST)
     }
     if (!held.timer) held.timer = setTimeout(() => requestAnimationFrame(flush), FLUSH)
   })
