@@ -156,6 +156,21 @@ class TestDelete:
         assert bodies(shown, "delete") == []
 
 
+def test_who_moved_and_deleted_messages_is_in_the_log(
+    shown: ConsoleApi, sqs: Any, api_node: RunningNode
+) -> None:
+    url = make(sqs, "noted")
+    make(sqs, "noted-to")
+    for body in ("a", "b"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    first, second = (one["id"] for one in shown.get("/queues/noted/messages")["messages"])
+    shown.post("/queues/noted/redrive", {"messages": [first], "to": "noted-to"})
+    shown.post("/queues/noted/delete", {"messages": [second, "123"]})
+    queue, who = f"1 message of queue {ARN}noted", ", with the operator key, from 127."
+    wait_for(lambda: f"{queue} moved to {ARN}noted-to{who}" in "".join(api_node.output))
+    wait_for(lambda: f"{queue} deleted{who}" in "".join(api_node.output))
+
+
 def dead_letter(shown: ConsoleApi, name: str) -> dict[str, Any]:
     found = wait_for(lambda: shown.get(f"/queues/{name}/messages")["messages"])
     one: dict[str, Any] = found[0]
@@ -232,6 +247,41 @@ class TestRedrive:
         assert sorted(bodies(shown, "queue-work")) == ["a", "b", "c"]
         [told] = shown.get("/queues/queue-dead")["move_tasks"]
         assert (told["to_move"], told["moved"]) == (2, 2)
+
+    def test_what_a_subscriber_did_not_take_goes_to_it_alone(
+        self, shown: ConsoleApi, sqs: Any, api_node: RunningNode
+    ) -> None:
+        sns = api_node.client("sns", account=ACCOUNT)
+        opened = json.dumps(OPEN).replace("events.amazonaws.com", "sns.amazonaws.com")
+        make(sqs, "sns-dead", Policy=opened)
+        make(sqs, "sns-open", Policy=opened)
+        closed = make(sqs, "sns-closed")
+        topic = sns.create_topic(Name="sns-redriven")["TopicArn"]
+        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{ARN}sns-dead"})}
+        for name in ("sns-closed", "sns-open"):
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"{ARN}{name}", Attributes=redrive)
+        attributes = {
+            "text": {"DataType": "String", "StringValue": "ä"},
+            "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        }
+        sent = sns.publish(TopicArn=topic, Message="hello", Subject="s", MessageAttributes=attributes)
+        letter = dead_letter(shown, "sns-dead")
+        failure = letter["failure"]
+        assert (failure["by"], failure["source"], failure["target"]) == ("topic", topic, f"{ARN}sns-closed")
+        sqs.set_queue_attributes(QueueUrl=closed, Attributes={"Policy": opened})
+        forged = letter["body"].replace(topic, topic + "-x")
+        for body in (forged, letter["body"]):
+            sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="sns-open")["QueueUrl"], MessageBody=body)
+        elsewhere = shown.get("/queues/sns-open/messages")["messages"]
+        assert [one["failure"] for one in elsewhere] == [None] * 3
+
+        assert shown.post("/queues/sns-dead/redrive", {"messages": "all"})["done"] == 1
+        [arrived] = wait_for(lambda: bodies(shown, "sns-closed"))
+        expected = {"Message": "hello", "Subject": "s", "MessageId": sent["MessageId"], "TopicArn": topic}
+        body = json.loads(arrived)
+        assert {name: body[name] for name in expected} == expected
+        assert body["MessageAttributes"] == json.loads(letter["body"])["MessageAttributes"]
+        assert (bodies(shown, "sns-dead"), len(bodies(shown, "sns-open"))) == ([], 3)
 
     def test_one_of_a_fifo_queue(self, shown: ConsoleApi, sqs: Any) -> None:
         make(sqs, "dead.fifo", FifoQueue="true")

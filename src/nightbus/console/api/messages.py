@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,7 +14,8 @@ from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Body, Page
 from nightbus.console.dead_letters.consumers import consumer_failure
-from nightbus.console.dead_letters.reasons import QUEUE, Reason, event_in, reason_of
+from nightbus.console.dead_letters.notifications import undelivered_in
+from nightbus.console.dead_letters.reasons import QUEUE, TOPIC, Reason, event_in, reason_of
 from nightbus.console.dead_letters.redrive import Outcome, delete, redrive
 from nightbus.console.topology.graph import DEAD_LETTERS
 from nightbus.console.topology.graph import QUEUE as QUEUE_NODE
@@ -21,6 +23,7 @@ from nightbus.messaging.message import Message, decode
 from nightbus.messaging.queue import Queue, queue_address
 from nightbus.store.interface import QueuedItem, Store
 
+log = logging.getLogger("nightbus.console")
 _LONGEST_SHOWN = 64 * 1024  # characters of a body in a list
 _MOST_AT_ONCE = 1000
 _LARGEST_ID = 2**63 - 1
@@ -36,8 +39,9 @@ class Attribute(Answer, frozen=True):
 
 
 class Failure(Answer, frozen=True):
-    """Why a message is a dead letter. `by`: rule, function or queue; `source` its ARN, `target` that of the rule's
-    target. `request_id` is the invocation's that failed, `attempts` 0 where it is not known."""
+    """Why a message is a dead letter. `by`: rule, function, queue or topic; `source` its ARN, `target` that of the
+    rule's target, or the address of the topic's subscriber. `request_id` is the invocation's that failed, `attempts` 0
+    where it is not known."""
 
     by: str
     source: str
@@ -143,7 +147,7 @@ async def list_messages(request: ApiRequest, name: str, query: MessageQuery) -> 
     found = await request.store.peek(
         queue.scope, queue.queue, query.limit + 1, beyond=_position(query.next), backwards=backwards
     )
-    shown = [await _message(request, one, _LONGEST_SHOWN) for one in found[: query.limit]]
+    shown = [await _message(request, queue, one, _LONGEST_SHOWN) for one in found[: query.limit]]
     last = found[query.limit - 1] if len(found) > query.limit else None
     return Messages(messages=shown, next=f"{last.due}-{last.id}" if last else None)
 
@@ -154,7 +158,7 @@ async def read_message(request: ApiRequest, name: str, id: str) -> MessageInfo:
     found = await request.store.peek(queue.scope, queue.queue, 1, items=_ids([id]))
     if not found:
         raise AwsError("ResourceNotFoundException", f"The message {id[:40]} is not in the queue.", 404)
-    return await _message(request, found[0], None)
+    return await _message(request, queue, found[0], None)
 
 
 async def send_message(request: ApiRequest, name: str, body: SendBody) -> Sent:
@@ -185,7 +189,7 @@ async def redrive_messages(request: ApiRequest, name: str, body: RedriveBody) ->
     queue = await find_queue(request, name)
     to = await _destination(request, body.to) if body.to else None
     if body.messages != "all":
-        return _result(await redrive(request.platform, queue, _ids(body.messages), to))
+        return _result(await _redrive(request, queue, _ids(body.messages), to))
     graph = await request.kept(graphs_of).of(request.scope)
     sources = neighbours(graph, to=queue.arn)
     if sources and all(one.how == DEAD_LETTERS and one.kind == QUEUE_NODE for one in sources):
@@ -193,7 +197,7 @@ async def redrive_messages(request: ApiRequest, name: str, body: RedriveBody) ->
         reply = await request.change("sqs", "StartMessageMoveTask", SourceArn=queue.arn, **chosen)
         return MoveResult(done=0, failed=[], task=reply["TaskHandle"])
     found = await request.store.peek(queue.scope, queue.queue, _MOST_AT_ONCE)
-    outcome = await redrive(request.platform, queue, [one.id for one in found], to)
+    outcome = await _redrive(request, queue, [one.id for one in found], to)
     counts = await request.platform.queues.count(queue)
     return _result(outcome, left=max(0, sum(counts) - len(outcome.failed)))
 
@@ -202,10 +206,34 @@ async def delete_messages(request: ApiRequest, name: str, body: DeleteBody) -> M
     """Delete messages that nobody has received just now, or all."""
     queue = await find_queue(request, name)
     if body.messages != "all":
-        return _result(await delete(request.platform, queue, _ids(body.messages)))
+        outcome = await delete(request.platform, queue, _ids(body.messages))
+        await _note(request, queue, outcome, "deleted")
+        return _result(outcome)
     counts = await request.platform.queues.count(queue)
     await request.change("sqs", "PurgeQueue", QueueUrl=queue_url(request, name))
     return MoveResult(done=sum(counts), failed=[])
+
+
+async def _redrive(request: ApiRequest, queue: Queue, ids: list[int], to: Queue | None) -> Outcome:
+    outcome = await redrive(request.platform, queue, ids, to)
+    await _note(request, queue, outcome, f"moved to {to.arn}" if to else "sent where they came from")
+    return outcome
+
+
+async def _note(request: ApiRequest, queue: Queue, outcome: Outcome, what: str) -> None:
+    """Say in the node's log who changed a queue, and where data calls are recorded, in the audit trail.
+
+    No operation of SQS takes messages by their ids, so nothing else leaves a trace. The trail has each message as the
+    DeleteMessage by which a client would take it out of the queue.
+    """
+    call, trail = request.call(), request.node.trail
+    who = "in the console" if request.session is not None else "with the operator key"
+    count = f"{outcome.done} message{'s' * (outcome.done != 1)}"
+    log.info("%s of queue %s %s, %s, from %s", count, queue.arn, what, who, call.source_ip or "no address")
+    if outcome.done and await trail.records_data(queue.scope, "sqs"):
+        url = queue_url(request, queue.name)
+        for message_id in outcome.moved:
+            trail.succeeded("sqs", "DeleteMessage", {"QueueUrl": url, "ReceiptHandle": message_id}, {}, call)
 
 
 def _ids(texts: list[str]) -> list[int]:
@@ -239,7 +267,7 @@ def _result(outcome: Outcome, left: int = 0) -> MoveResult:
     return MoveResult(done=outcome.done, failed=failed, left=left)
 
 
-async def _message(request: ApiRequest, item: QueuedItem, longest: int | None) -> MessageInfo:
+async def _message(request: ApiRequest, queue: Queue, item: QueuedItem, longest: int | None) -> MessageInfo:
     message, now = decode(item.data), request.now_ms()
     state = "in flight" if item.leased_until else "delayed" if item.due > now else "visible"
     reason = reason_of(message)
@@ -262,7 +290,7 @@ async def _message(request: ApiRequest, item: QueuedItem, longest: int | None) -
         trace=message.trace,
         attributes={name: _attribute(value) for name, value in message.attributes.items()},
         event_id=reason.event_id if reason is not None else event_in(message.body),
-        failure=None if reason is None else await _failure(request.store, message, reason),
+        failure=await _failure(request.store, queue, message, reason),
     )
 
 
@@ -273,7 +301,12 @@ def _attribute(value: Any) -> Attribute:
     )
 
 
-async def _failure(store: Store, message: Message, reason: Reason) -> Failure:
+async def _failure(store: Store, queue: Queue, message: Message, reason: Reason | None) -> Failure | None:
+    if reason is None:
+        undelivered = await undelivered_in(store, queue, message)
+        if undelivered is None:
+            return None
+        reason = Reason(TOPIC, undelivered.notification.topic_arn, target=undelivered.subscription.endpoint)
     code, text, target, request_id = reason.code, reason.message, reason.target, reason.request_id
     if reason.by == QUEUE:
         consumer = await consumer_failure(store, message)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from nightbus.aws.trace_header import segment_of
+from nightbus.console.dead_letters.notifications import ENVELOPE
 from nightbus.delivery.trace_log import carried_of, recorded_runs
 from nightbus.messaging.message import Message
 from nightbus.store.interface import Store
-
-_NOTIFICATION = '{"Type":"Notification","MessageId":"'
 
 
 class ConsumerFailure(NamedTuple):
@@ -25,8 +24,8 @@ async def consumer_failure(store: Store, message: Message) -> ConsumerFailure | 
     A notification of a topic is looked for by its own id, as event sources note it.
     """
     key = message.id
-    if message.body.startswith(_NOTIFICATION):
-        key = message.body[len(_NOTIFICATION) :].partition('"')[0]
+    if message.body.startswith(ENVELOPE):
+        key = message.body[len(ENVELOPE) :].partition('"')[0]
     carried = await carried_of(store, key)
     if not carried:
         return None

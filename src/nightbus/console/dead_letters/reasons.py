@@ -14,7 +14,7 @@ from typing import Any
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.messaging.message import Message
 
-RULE, FUNCTION, QUEUE = "rule", "function", "queue"
+RULE, FUNCTION, QUEUE, TOPIC = "rule", "function", "queue", "topic"
 _LONGEST_BODY = 1024 * 1024
 
 

@@ -6,7 +6,8 @@ left alone. Where it goes, without a chosen destination:
 
 - what a rule gave up: the event to the target that did not take it, and to no other one;
 - what a function gave up: to the function, as a new asynchronous invocation of the same payload;
-- what another queue gave up: to that queue, as StartMessageMoveTask does.
+- what another queue gave up: to that queue, as StartMessageMoveTask does;
+- what a subscription of a topic gave up: to that subscriber, and to no other one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.trace_header import segment_of
+from nightbus.console.dead_letters.notifications import undelivered_in
 from nightbus.console.dead_letters.reasons import FUNCTION, QUEUE, RULE, Reason, reason_of
 from nightbus.delivery.interface import Audience, Batch, Event, Overloaded
 from nightbus.delivery.rules import DEFAULT_BUS, rule_key
@@ -46,10 +48,14 @@ _REASONS = {
 
 @dataclass(slots=True)
 class Outcome:
-    """How many messages were moved or deleted, and by the id of each other one why not."""
+    """Which messages were moved or deleted, by SQS's ids, and by the id of each other one why not."""
 
-    done: int = 0
+    moved: list[str] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        return len(self.moved)
 
 
 class Refused(Exception):
@@ -87,7 +93,7 @@ async def _each(platform: Platform, queue: Queue, ids: Sequence[int], settle: Se
     for one in seen:
         try:
             await _settle_one(platform, queue, one, settle)
-            outcome.done += 1
+            outcome.moved.append(decode(one.data).id)
         except Refused as refusal:
             outcome.failed[one.id] = str(refusal)
     return outcome
@@ -128,6 +134,8 @@ async def _send_back(platform: Platform, queue: Queue, message: Message, gone: C
         if isinstance(target, str):
             raise Refused(_REASONS.get(target, target))
         await platform.store.commit(gone, moved_back(target, message, platform.clock.now_ms()))
+    elif (undelivered := await undelivered_in(platform.store, queue, message)) is not None:
+        await platform.store.commit(gone, undelivered.again(platform.clock.now_ms()))
     else:
         raise Refused(_NO_WAY)
 
