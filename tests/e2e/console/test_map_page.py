@@ -82,6 +82,16 @@ def test_two_hundred_rules_are_one_group_until_one_searches(console: Console, ma
     page.get_by_label("Search the map").fill("")
     group.click()
     expect(page.locator(".map-node.rule").nth(MANY_RULES - 1)).to_be_attached(timeout=30_000)
+    places = page.locator(".map-node.rule").evaluate_all(
+        "all => all.map(one => one.getAttribute('transform').match(/[-0-9.]+/g).map(Number))"
+    )
+    assert len({x for x, _ in places}) > 5
+    assert max(y for _, y in places) - min(y for _, y in places) < 2_000
+    assert len({(x, y) for x, y in places}) == MANY_RULES
+    head = page.get_by_role("button", name="Collapse Rules without a stack")
+    head.focus()
+    page.keyboard.press("Enter")
+    expect(group).to_be_visible(timeout=30_000)
 
 
 def test_the_list_says_the_same(console: Console) -> None:

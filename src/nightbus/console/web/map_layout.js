@@ -17,22 +17,68 @@ function attempt(dagre, drawn, compound) {
   return graph
 }
 
+const COLUMN = 24           // so many nodes stand below each other; more than half as many again stand in several columns
+const APART = 28            // between such columns
+
+/**
+ * Places of which no rank is longer than it can be looked at: 200 rules of one bus stand in columns side by side. Null where no rank is so long.
+ * The other ranks keep their order, and their nodes stand as far down as before in proportion.
+ */
+function wrapped(places, height) {
+  const ranks = ranksOf(places)
+  if (ranks.every(rank => rank.length <= 1.5 * COLUMN)) return null
+  const columns = ranks.map(rank => (rank.length > 1.5 * COLUMN ? Math.ceil(rank.length / COLUMN) : 1))
+  const rows = ranks.map((rank, at) => Math.ceil(rank.length / columns[at]))
+  const tallest = Math.max(...ranks.map((rank, at) => rows[at] * stepOf(rank)))
+  const next = {}
+  let shift = 0
+  ranks.forEach((rank, at) => {
+    const step = stepOf(rank)
+    const top = GAP.marginy + (tallest - rows[at] * step) / 2
+    const wide = Math.max(...rank.map(([, place]) => place.width)) + APART
+    let above = GAP.marginy - step / 2
+    rank.forEach(([id, place], index) => {
+      const column = Math.floor(index / rows[at])
+      const lowest = GAP.marginy + tallest - (rank.length - index - 0.5) * step  // leaves room for those below
+      above = Math.max(above + step, Math.min((place.y / height) * tallest, lowest))
+      next[id] = { ...place, x: place.x + shift + column * wide, y: columns[at] > 1 ? top + ((index % rows[at]) + 0.5) * step : above }
+    })
+    shift += (columns[at] - 1) * wide
+  })
+  return { places: next, shift, height: tallest + 2 * GAP.marginy }
+}
+
+const stepOf = rank => Math.max(...rank.map(([, place]) => place.height)) + GAP.nodesep
+
+/** The nodes by their x from the left, each rank from above: lists of `[id, place]`. */
+function ranksOf(places) {
+  const ranks = new Map()
+  for (const one of Object.entries(places)) ranks.set(Math.round(one[1].x), [...(ranks.get(Math.round(one[1].x)) ?? []), one])
+  return [...ranks].sort((a, b) => a[0] - b[0]).map(([, rank]) => rank.sort((a, b) => a[1].y - b[1].y))
+}
+
 /** `{nodes: {id: {x, y, width, height}}, edges: {id: [[x, y], …]}, boxes: {group: …}, width, height, ms}`; x and y are centres. */
 export function layout(dagre, drawn) {
   const began = performance.now()
   let graph
   const compound = drawn.boxes.length > 0 && drawn.nodes.length <= 150
   try { graph = attempt(dagre, drawn, compound) } catch { graph = attempt(dagre, drawn, false) }
-  const places = {}
+  let places = {}
   for (const node of drawn.nodes) {
     const { x, y, width, height } = graph.node(node.id)
     places[node.id] = { x, y, width, height }
   }
   const ways = {}
   for (const edge of drawn.edges) ways[edge.id] = graph.edge({ v: edge.from, w: edge.to, name: edge.id }).points.map(point => [point.x, point.y])
+  let { width, height } = graph.graph()
+  const columns = wrapped(places, height)
+  if (columns) {
+    ;({ places, height } = columns)
+    width += columns.shift
+    for (const edge of drawn.edges) ways[edge.id] = [edge.from, edge.to].map(id => [places[id].x, places[id].y])
+  }
   const boxes = {}
   for (const box of drawn.boxes) boxes[box.group] = around(box.members.map(member => places[member]))
-  const { width, height } = graph.graph()
   return { nodes: places, edges: ways, boxes, width, height, ms: performance.now() - began }
 }
 

@@ -131,14 +131,21 @@ function usePointers(svg, { zoom, move }) {
   return { onPointerDown: down, onPointerMove: moved, onPointerUp: up, onPointerCancel: up }
 }
 
+/** Enter and blank press what has the focus. */
+function pressed(event, press) {
+  if (event.key !== 'Enter' && event.key !== ' ') return
+  event.preventDefault()
+  event.stopPropagation()
+  press()
+}
+
 function Node({ node, place, chosen, dim, tab, open }) {
   const { x, y, width, height } = place
   const group = node.kind === 'group'
   const classes = ['map-node', node.kind, node.failing && 'failing', node.state === 'disabled' && 'disabled', ['missing', 'elsewhere'].includes(node.state) && 'outside', chosen && 'chosen', dim && 'dim']
   const below = group ? `${node.members.length} things ▸` : [node.kind.replace('-', ' '), node.state && !['enabled', 'ACTIVE', 'Active'].includes(node.state) && node.state, node.kind === 'schedule' && node.detail].filter(Boolean).join(' · ')
-  const pressed = event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.stopPropagation(); open(node) } }
   return html`<g class=${classes.filter(Boolean).join(' ')} transform=${`translate(${x - width / 2} ${y - height / 2})`} role="button" tabindex=${tab ? 0 : -1} data-node=${node.id}
-      aria-label=${`${node.kind} ${node.name}${node.failing ? ', failing' : ''}${group ? ', collapsed' : ''}`} onClick=${() => open(node)} onKeyDown=${pressed}>
+      aria-label=${`${node.kind} ${node.name}${node.failing ? ', failing' : ''}${group ? ', collapsed' : ''}`} onClick=${() => open(node)} onKeyDown=${event => pressed(event, () => open(node))}>
     <title>${[node.name, node.detail, node.failing].filter(Boolean).join('\n')}</title>
     ${group && html`<rect class="behind" x="4" y="4" width=${width} height=${height} rx="8" />`}
     <rect width=${width} height=${height} rx="8" />
@@ -226,7 +233,7 @@ export function MapView({ drawn, layout, traffic, chosen, open, toggle, hits }) 
       <g ref=${layer}>
         ${layout && drawn.boxes.map(({ group }) => layout.boxes[group] && html`<g key=${group} class="map-box" transform=${`translate(${layout.boxes[group].x} ${layout.boxes[group].y})`}>
           <rect width=${layout.boxes[group].width} height=${layout.boxes[group].height} rx="10" />
-          <g class="map-box-head" role="button" tabindex="-1" aria-label=${`Collapse ${groupName(group)}`} onClick=${() => toggle(group)}><rect class="hit" x="6" y="-10" width=${Math.min(26 + groupName(group).length * 7, layout.boxes[group].width)} height="20" rx="6" />
+          <g class="map-box-head" role="button" tabindex="0" aria-label=${`Collapse ${groupName(group)}`} onClick=${() => toggle(group)} onKeyDown=${event => pressed(event, () => toggle(group))}><rect class="hit" x="6" y="-10" width=${Math.min(26 + groupName(group).length * 7, layout.boxes[group].width)} height="20" rx="6" />
             <text x="12" y="4">▾ ${cut(groupName(group), 34)}</text></g></g>`)}
         ${drawn.edges.map(edge => paths.has(edge.id) && html`<${Edge} key=${edge.id} edge=${edge} ...${paths.get(edge.id)} flow=${trafficOf(edge, traffic)} dim=${dimmed(edge.from) && dimmed(edge.to)} />`)}
         ${layout && drawn.nodes.map(node => layout.nodes[node.id] && html`<${Node} key=${node.id} node=${node} place=${layout.nodes[node.id]} chosen=${chosen === node.id} dim=${dimmed(node.id)} tab=${order[tab]?.id === node.id} open=${open} />`)}

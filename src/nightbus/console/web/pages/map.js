@@ -29,9 +29,10 @@ const busOf = (node, graph) => {
 }
 const OPEN_LABELS = { bus: 'Its events', producer: 'Its events', 'log-group': 'Its log', archive: 'Archives and replays' }
 
-/** The layout of what is drawn, made by a worker; the old one stays until the new one is there. */
+/** `[layout, busy]`: the layout of what is drawn, made by a worker; the old one stays until the new one is there, and meanwhile it is `busy`. */
 function useLayout(drawn) {
   const [layout, setLayout] = useState(null)
+  const [asked, setAsked] = useState(0)
   const worker = useRef(null)
   const turn = useRef(0)
   const key = JSON.stringify([drawn.nodes.map(node => node.id), drawn.edges.map(edge => edge.id), drawn.boxes.map(box => box.group)])
@@ -42,9 +43,11 @@ function useLayout(drawn) {
   }, [])
   useEffect(() => {
     turn.current++
-    if (drawn.nodes.length) worker.current.postMessage({ turn: turn.current, drawn: JSON.parse(JSON.stringify(drawn)) })
+    if (!drawn.nodes.length) return
+    setAsked(turn.current)
+    worker.current.postMessage({ turn: turn.current, drawn: JSON.parse(JSON.stringify(drawn)) })
   }, [key])
-  return layout
+  return [layout, asked > (layout?.turn ?? 0)]
 }
 
 function useTraffic() {
@@ -128,7 +131,7 @@ function Whole({ graph, query, change }) {
   const collapsed = useMemo(() => new Set(folded ?? (graph.nodes.length > MANY ? groups : groups.filter(group => group.startsWith('kind:')))), [folded, groups, graph])
   const found = useMemo(() => foundBy(graph, query.q ?? ''), [graph, query.q])
   const drawn = useMemo(() => visible(graph, { collapsed, hidden, found }), [graph, collapsed, hidden, found])
-  const layout = useLayout(drawn)
+  const [layout, busy] = useLayout(drawn)
   const traffic = useTraffic()
   const list = query.view === 'list'
   const chosen = graph.nodes.find(node => node.id === query.node)
@@ -142,7 +145,7 @@ function Whole({ graph, query, change }) {
         <${Button} icon="map" aria-pressed=${!list} onClick=${() => change({ view: '' })}>Map<//><${Button} icon="table" aria-pressed=${list} onClick=${() => change({ view: 'list' })}>List<//>
       </div>
       ${!list && html`<${Groups} groups=${groups} collapsed=${collapsed} fold=${setFolded} found=${found} />`}
-      <span class="muted" role="status">${found ? count(found.hits.size, 'hit') : count(graph.nodes.length, 'thing')}</span>
+      <span class="muted" role="status">${busy && !list ? 'Arranging the map…' : found ? count(found.hits.size, 'hit') : count(graph.nodes.length, 'thing')}</span>
     </div>
     <${Kinds} graph=${graph} hidden=${hidden} setHidden=${setHidden} />
     ${list ? html`<${List} graph=${graph} found=${found} hidden=${hidden} traffic=${traffic} choose=${choose} />`
