@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from nightbus.aws.test_event_schemas import schema_of_function, schema_of_rule
 from nightbus.cli.aws_clients import NodeClients
 from nightbus.cli.errors import CommandFailed
 
 _TYPES = ("AWS::Lambda::Function", "AWS::Events::Rule")
-_NOT_IN_A_SCHEMAS_NAME = re.compile(r"[^0-9A-Za-z_.-]")
 _GONE = ("ResourceNotFoundException", "ValidationException", "ValidationError")
 
 
@@ -26,11 +25,7 @@ class Owner:
 
     @property
     def schema(self) -> str:
-        """A function's is that of Lambda's console and the SAM CLI. No function's name has an @."""
-        if not self.bus:
-            return f"_{self.name}-schema"
-        bus = _NOT_IN_A_SCHEMAS_NAME.sub(".", self.bus)
-        return f"_rule@{bus}@{self.name}-schema"
+        return schema_of_rule(self.bus, self.name) if self.bus else schema_of_function(self.name)
 
     def __str__(self) -> str:
         return f"rule {self.name} of bus {self.bus}" if self.bus else f"function {self.name}"

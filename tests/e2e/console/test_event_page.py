@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from console_rig import Console, Shop
+from lambda_rig import BASIC_EXECUTION
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,31 @@ def test_an_order_s_page_shows_its_whole_way(console: Console, shop: Shop) -> No
     way.get_by_role("link", name="Invoice Created").click()
     expect(page.locator("h1")).to_have_text("Invoice Created")
     expect(page.get_by_text("Published by function InvoiceFunction")).to_be_visible()
+
+
+def test_a_run_without_a_log_says_which_permission_is_missing(console: Console, shop: Shop) -> None:
+    functions, iam = shop.node.client("lambda"), shop.node.client("iam")
+    name = next(
+        one["FunctionName"]
+        for one in functions.list_functions()["Functions"]
+        if "InvoiceFunction" in one["FunctionName"]
+    )
+    role = functions.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
+    iam.detach_role_policy(RoleName=role, PolicyArn=BASIC_EXECUTION)
+    try:
+        page = console.visit(f"/events/{shop.place_order()}")
+        way = page.get_by_role("list", name="Way of the event")
+        refused = f"Nothing was logged: its role {role} may not logs:CreateLogStream on /aws/lambda/{name}."
+        expect(way.get_by_text(refused).first).to_be_visible(timeout=30_000)
+        way.get_by_role("link", name="What would allow it").first.click()
+        expect(page.locator("tbody tr").first).to_contain_text("logs:")
+        console.visit(f"/functions/{name}")
+        expect(page.get_by_text("It logs nothing: its role")).to_be_visible()
+    finally:
+        iam.attach_role_policy(RoleName=role, PolicyArn=BASIC_EXECUTION)
+    page.reload()
+    console.settled()
+    expect(page.get_by_text("It logs nothing")).to_have_count(0)
 
 
 def test_a_rule_with_a_typo_is_found_by_its_near_miss(console: Console, shop: Shop, typo: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from console_rig import STACK, Console, Shop
 
@@ -80,3 +80,24 @@ def test_the_trail_is_searched(console: Console, shop: Shop) -> None:
     expect(rows.first).to_contain_text("DeleteRule")
     rows.first.locator("td").nth(1).click()
     expect(page.get_by_role("region", name="Record")).to_contain_text('"eventName": "DeleteRule"')
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "table"),
+    [("/access?tab=trail&reads=all", "200", "Audit trail"), ("/functions", "1000", "Functions")],
+)
+def test_a_list_that_is_not_whole_says_so_and_goes_on(
+    console: Console, path: str, limit: str, table: str
+) -> None:
+    page = console.page
+    page.route("**/_nightbus/api/**", lambda route: route.continue_(url=_with_pages_of_one(route, limit)))
+    console.visit(path)
+    rows = page.get_by_role("table", name=table).locator("tbody tr")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_text("and there are more")).to_be_visible()
+    page.get_by_role("button", name="Load more").click()
+    expect(rows).to_have_count(2)
+
+
+def _with_pages_of_one(route: Route, limit: str) -> str:
+    return route.request.url.replace(f"limit={limit}", "limit=1")

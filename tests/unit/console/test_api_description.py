@@ -54,7 +54,7 @@ def test_every_operation_is_described() -> None:
 
 def test_the_page_about_the_api_names_every_path_and_no_other() -> None:
     page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
-    named = set(re.findall(r"`((?:GET|POST|DELETE) /[a-z{}/]*)`", page.partition("## Live data")[0]))
+    named = set(re.findall(r"`((?:GET|POST|DELETE) /[a-z{}/-]*)`", page.partition("## Live data")[0]))
     routes = Router([SessionRoutes(Sessions()).routes, *TABLES]).routes
     assert named == {f"{route.method} {route.path}" for route in routes}
     topics = set(re.findall(r"^\| `([a-z]+)` \|", page.partition("## Live data")[2], re.MULTILINE))

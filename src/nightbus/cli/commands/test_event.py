@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from nightbus.aws.test_event_schemas import LARGEST_EVENT, MOST_VERSIONS, REGISTRY, SYNCHRONOUS, TYPE
 from nightbus.bus.event_files import NoEvent, read_entries
 from nightbus.cli.aws_clients import NodeClients
 from nightbus.cli.client import is_running
@@ -28,13 +29,8 @@ from nightbus.cli.operator_request import get_as_operator
 from nightbus.cli.terminal import without_controls
 from nightbus.node.settings import Settings
 
-_REGISTRY = "lambda-testevent-schemas"
-_TYPE = "OpenApi3"
-_MOST_VERSIONS = 5  # as the SAM CLI keeps
-_LARGEST = 6_144_000  # bytes of an event, as the SAM CLI takes them
 _WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
-_SYNCHRONOUS = "RequestResponse"
 
 
 class _Events:
@@ -47,7 +43,7 @@ class _Events:
         self.clients = NodeClients(settings, region)
         self.owner: Owner = find_owner(self.clients, named, stack)
         self._schemas = self.clients.make("schemas")
-        self._named = {"RegistryName": _REGISTRY, "SchemaName": self.owner.schema}
+        self._named = {"RegistryName": REGISTRY, "SchemaName": self.owner.schema}
 
     def document(self) -> dict[str, Any] | None:
         """The schema with the events; None where there are none."""
@@ -73,11 +69,11 @@ class _Events:
     def create(self, name: str, event: dict[str, Any], text: str) -> None:
         """The first event of its owner, of which the schema is derived."""
         with suppress(self._schemas.exceptions.ConflictException):
-            self._schemas.create_registry(RegistryName=_REGISTRY)
-        derived = self._schemas.get_discovered_schema(Type=_TYPE, Events=[text])["Content"]
+            self._schemas.create_registry(RegistryName=REGISTRY)
+        derived = self._schemas.get_discovered_schema(Type=TYPE, Events=[text])["Content"]
         document = json.loads(derived)
         document["components"]["examples"] = {name: event}
-        self._schemas.create_schema(**self._named, Type=_TYPE, Content=json.dumps(document))
+        self._schemas.create_schema(**self._named, Type=TYPE, Content=json.dumps(document))
 
     def update(self, document: dict[str, Any]) -> None:
         versions = [
@@ -85,9 +81,9 @@ class _Events:
             for page in self._schemas.get_paginator("list_schema_versions").paginate(**self._named)
             for version in page["SchemaVersions"]
         ]
-        for version in sorted(versions, key=int)[: max(0, len(versions) - _MOST_VERSIONS + 1)]:
+        for version in sorted(versions, key=int)[: max(0, len(versions) - MOST_VERSIONS + 1)]:
             self._schemas.delete_schema_version(**self._named, SchemaVersion=version)
-        self._schemas.update_schema(**self._named, Type=_TYPE, Content=json.dumps(document))
+        self._schemas.update_schema(**self._named, Type=TYPE, Content=json.dumps(document))
 
     def forget(self) -> None:
         self._schemas.delete_schema(**self._named)
@@ -128,7 +124,7 @@ def put_test_event(
     events = _Events(settings, region, named, stack)
     event = {"value": _checked(text, file, events.owner)}
     if not events.owner.bus:
-        event["x-metadata"] = {"invocationType": _SYNCHRONOUS}
+        event["x-metadata"] = SYNCHRONOUS
     document = events.document()
     if document is None:
         events.create(name, event, json.dumps(event["value"]))
@@ -144,8 +140,8 @@ def put_test_event(
 
 def _checked(text: str, file: Path, owner: Owner) -> Any:
     """The event. Raises CommandFailed where it is not JSON, or too large, or not one event that a bus takes."""
-    if len(text.encode()) > _LARGEST:
-        raise CommandFailed(f"{file} is larger than {_LARGEST} bytes", WRONG_USAGE)
+    if len(text.encode()) > LARGEST_EVENT:
+        raise CommandFailed(f"{file} is larger than {LARGEST_EVENT} bytes", WRONG_USAGE)
     try:
         value = json.loads(text)
         if owner.bus and len(read_entries(text)) != 1:
@@ -191,8 +187,8 @@ def send_test_event(settings: Settings, region: str | None, named: str, stack: s
 
 
 def _invoke(events: _Events, event: dict[str, Any]) -> int:
-    kind = event.get("x-metadata", {}).get("invocationType", _SYNCHRONOUS)
-    tail = {"LogType": "Tail"} if kind == _SYNCHRONOUS else {}
+    kind = event.get("x-metadata", {}).get("invocationType", SYNCHRONOUS["invocationType"])
+    tail = {"LogType": "Tail"} if kind == SYNCHRONOUS["invocationType"] else {}
     payload = json.dumps(event["value"])
     reply = events.clients.make("lambda").invoke(
         FunctionName=events.owner.name, InvocationType=kind, Payload=payload, **tail

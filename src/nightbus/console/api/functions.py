@@ -18,6 +18,7 @@ from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Body, Page
 from nightbus.console.topology.graph import DEAD_LETTERS, ON_FAILURE, ON_SUCCESS, POLLS, Graph
 from nightbus.functions.logs.invocation_log import EndedInvocation, last_invocations
+from nightbus.services.lambda_.invocations.log_lines import log_refusal
 from nightbus.services.lambda_.names import LATEST, function_arn
 from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
 from nightbus.services.lambda_.records import EVENT_INVOKE, FUNCTION
@@ -63,7 +64,8 @@ class EventSource(Answer, frozen=True):
 
 
 class FunctionDetail(FunctionInfo, frozen=True):
-    """The configuration of $LATEST. Of its environment variables only the names are shown."""
+    """The configuration of $LATEST. Of its environment variables only the names are shown. `log_refused`: which
+    permission its role lacks now to write its log, "" if it lacks none."""
 
     description: str
     handler: str
@@ -77,6 +79,7 @@ class FunctionDetail(FunctionInfo, frozen=True):
     role: str
     log_group: str
     log_format: str
+    log_refused: str
     reserved_concurrency: int | None
     variables: list[str]
     layers: list[str]
@@ -148,6 +151,7 @@ async def read_function(request: ApiRequest, name: str) -> FunctionDetail:
         role=config["Role"],
         log_group=config["LoggingConfig"]["LogGroup"],
         log_format=config["LoggingConfig"]["LogFormat"],
+        log_refused=await log_refusal(request.platform, info.arn),
         reserved_concurrency=record.value.get("reserved"),
         variables=await _variables(request, name),
         layers=[layer["Arn"] for layer in config.get("Layers") or ()],

@@ -18,6 +18,7 @@ from nightbus.console.api import (
     queues,
     refusals,
     stacks,
+    test_events,
 )
 from nightbus.console.api.routing import Routes
 
@@ -37,4 +38,5 @@ TABLES: tuple[Routes, ...] = (
     queues.ROUTES,
     refusals.ROUTES,
     stacks.ROUTES,
+    test_events.ROUTES,
 )

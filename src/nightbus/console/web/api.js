@@ -12,11 +12,15 @@ export class ApiError extends Error {
   }
 }
 
+const MAYBE_INEXACT = /[\d.]{16}|\d[eE][+-]?\d{3}/  // a text without it has no number that a double cannot hold
+const digits = number => number.replace(/[eE].*$/, '').replace(/\D/g, '').replace(/^0+|0+$/g, '')
+const isExact = (value, written) => Number.isFinite(value) && digits(written) === digits(value.toExponential())
+
 /** Parses JSON. Numbers that a double cannot hold stay as they are written (`JSON.rawJSON`), where the browser can. */
 export function parse(text) {
-  if (!/\d{16}/.test(text) || !JSON.rawJSON) return JSON.parse(text)
+  if (!MAYBE_INEXACT.test(text) || !JSON.rawJSON) return JSON.parse(text)
   return JSON.parse(text, (key, value, context) =>
-    (typeof value === 'number' && /^-?\d{16,}$/.test(context?.source ?? '') && !Number.isSafeInteger(value) ? JSON.rawJSON(context.source) : value))
+    (typeof value === 'number' && !isExact(value, context.source) ? JSON.rawJSON(context.source) : value))
 }
 
 let token = ''
@@ -38,7 +42,7 @@ export function address(path, params = {}) {
   return `${API}${path}?${search}`
 }
 
-async function call(method, path, params, body, signal) {
+async function call(method, path, params, body, signal, read = parse) {
   const headers = { accept: 'application/json' }
   if (method !== 'GET') headers['x-nightbus-token'] = token
   if (body !== undefined) headers['content-type'] = 'application/json'
@@ -54,7 +58,7 @@ async function call(method, path, params, body, signal) {
   }
   const text = await response.text()
   let data = null
-  try { data = text ? parse(text) : null } catch { /* said below */ }
+  try { data = text ? (response.ok ? read : parse)(text) : null } catch { /* said below */ }
   if (response.ok) return data
   if (response.status === 401) tellSignedOut()
   throw new ApiError(response.status, data?.error ?? `HTTP ${response.status}`,
@@ -63,6 +67,9 @@ async function call(method, path, params, body, signal) {
 
 /** `await get('/events', {bus})` → the answer. Throws `ApiError`. */
 export const get = (path, params, { signal } = {}) => call('GET', path, params, undefined, signal)
+
+/** The answer as its JSON text, in which numbers stand as they were written. Throws `ApiError`. */
+export const getText = path => call('GET', path, {}, undefined, undefined, text => text)
 
 /** `await post('/events', {…})` → the answer; a string is sent as the JSON text that it is. Throws `ApiError`. */
 export const post = (path, body = {}, { params, signal } = {}) => call('POST', path, params, body, signal)

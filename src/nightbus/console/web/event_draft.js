@@ -1,16 +1,36 @@
 // What a person fills in to send an event, and the request that it becomes. Nothing here touches the page.
-import { laid, readJson } from './json_text.js'
+import { readJson, tidy } from './json_text.js'
 
 export const EMPTY = { bus: 'default', source: '', detail_type: '', detail: '{\n  \n}', resources: '', time: '' }
 
-/** Returns the draft of an event as a target gets it (the envelope). */
-export function draftOf(event, bus) {
+/** Returns the draft of an event as `loadEvent` gives it. */
+export function draftOf({ event, bus, detail }) {
   return {
     bus: bus ?? 'default',
     source: event.source ?? '',
     detail_type: event['detail-type'] ?? '',
-    detail: laid(event.detail ?? {}),
+    detail,
     resources: (event.resources ?? []).join(' '),
+    time: '',
+  }
+}
+
+/** Returns the draft as the text of an event (a part of an envelope), in which numbers of the detail stand as they were typed. */
+export function textOf(draft) {
+  const { source, detail_type: type, detail } = draft
+  return `{"source": ${JSON.stringify(source)}, "detail-type": ${JSON.stringify(type)}, "resources": ${JSON.stringify(resourcesOf(draft))}, "detail": ${detail.trim() || '{}'}}`
+}
+
+/** Returns the draft of such a text; an entry of PutEvents is one, too. */
+export function draftOfText(text, bus) {
+  const { value, places } = readJson(text)
+  const place = places.get('/detail')
+  return {
+    bus: bus ?? value.EventBusName ?? 'default',
+    source: value.source ?? value.Source ?? '',
+    detail_type: value['detail-type'] ?? value.DetailType ?? '',
+    detail: tidy(place ? text.slice(place.start, place.end) : (value.Detail ?? '{}')),
+    resources: (value.resources ?? value.Resources ?? []).join(' '),
     time: '',
   }
 }

@@ -4,6 +4,8 @@ import { get } from './api.js'
 import { liveState, subscribe, watchLive } from './live.js'
 import { currentPath, currentQuery, currentScope, go, href, onNavigation } from './router.js'
 
+const EVERY_PAGES = 3
+
 /** Draws again when the address changes; returns `{path, query, scope}`. */
 export function useAddress() {
   const [, draw] = useState(0)
@@ -24,16 +26,16 @@ export function useQuery() {
  * Loads a path of the API: `{data, error, loading, reload}`. Loads again when path, params or scope change; `every` (ms)
  * loads again by itself while the page is visible. Data stay while newer ones load. No path: nothing is loaded.
  */
-export function useLoad(path, params = {}, { every = 0 } = {}) {
+export function useLoad(path, params = {}, { every = 0, pages = 1, read = get } = {}) {
   const { account, region } = currentScope()
-  const key = JSON.stringify([path, params, account, region])
+  const key = JSON.stringify([path, params, account, region, pages])
   const [answer, setAnswer] = useState({ key: '', data: null, error: null })
   const [turn, setTurn] = useState(0)
   const reload = useCallback(() => setTurn(n => n + 1), [])
   useEffect(() => {
     if (!path) return undefined
     const abort = new AbortController()
-    get(path, params, { signal: abort.signal }).then(
+    read(path, params, { signal: abort.signal }).then(
       data => setAnswer({ key, data, error: null }),
       error => {
         if (error.name !== 'AbortError') setAnswer(old => ({ key, data: old.key === key ? old.data : null, error }))
@@ -54,6 +56,27 @@ export function useLoad(path, params = {}, { every = 0 } = {}) {
     loading: Boolean(path) && !fresh,
     reload,
   }
+}
+
+/**
+ * As `useLoad`, of a list whose rows are the answer's `member`: with `more()`, which loads one page more, where `data.next` is not null.
+ * Loading again loads all these pages, and goes on by itself while they are few.
+ */
+export function usePages(path, member, params = {}, { every = 0 } = {}) {
+  const key = JSON.stringify([path, params, currentScope()])
+  const [asked, setAsked] = useState({ key, pages: 1 })
+  const pages = asked.key === key ? asked.pages : 1
+  const read = async (...call) => {
+    const rows = []
+    let next = ''
+    for (let page = 0; page < pages && next !== null; page++) {
+      const answer = await get(call[0], { ...call[1], next }, call[2])
+      rows.push(...answer[member])
+      next = answer.next
+    }
+    return { [member]: rows, next }
+  }
+  return { ...useLoad(path, params, { every: pages > EVERY_PAGES ? 0 : every, pages, read }), more: () => setAsked({ key, pages: pages + 1 }) }
 }
 
 /** Calls `handler(data, topic)` for live messages while the component is there; `topic` may be `resync` (see live.js). No topics: nothing. */

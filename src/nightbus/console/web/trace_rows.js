@@ -9,8 +9,8 @@ const started = attempt => attempt.time - (attempt.duration ?? 0)
 const reason = one => [one.code, one.message].filter(Boolean).join(': ')
 
 /**
- * Rows from the top: `{key, depth, kind, icon, label, note, state, start, end, event, arn, log, why, cut}`. `kind`: cause, event, target,
- * attempt, run, sent, log. Times are milliseconds; `end` is null while it goes on.
+ * Rows from the top: `{key, depth, kind, icon, label, note, state, start, end, event, arn, log, why, cut, refusals}`. `kind`: cause, event, target,
+ * attempt, run, sent, log. `refusals` is a text by which refused requests are found. Times are milliseconds; `end` is null while it goes on.
  */
 export function traceRows(node) {
   const rows = []
@@ -95,6 +95,9 @@ function addRun(rows, run, about) {
     next: run.next, start: run.began, end: run.time ?? null, duration: run.duration,
   })
   if (run.log?.length) rows.push({ key: `${key}.log`, depth: depth + 1, kind: 'log', log: run.log, arn: about.arn, requestId: about.requestId })
+  if (run.log_refused) {
+    rows.push({ key: `${key}.log`, depth: depth + 1, kind: 'sent', icon: 'warn', label: 'No log', why: `Nothing was logged: ${run.log_refused}.`, refusals: fullName(about.arn) })
+  }
   ;(run.events ?? []).forEach((event, index) => addEvent(rows, event, depth + 1, `${key}.e${index}`))
   ;(run.sent ?? []).forEach((sent, index) => {
     rows.push({ key: `${key}.s${index}`, depth: depth + 1, kind: 'sent', icon: iconOf(sent.to), label: nameOf(sent.to), note: 'message sent', arn: sent.to, start: sent.time, end: sent.time })

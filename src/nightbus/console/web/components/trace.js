@@ -66,7 +66,7 @@ function Row({ row, span }) {
       <${Bar} row=${row} span=${span} />
     </div>
     ${(row.why || row.next) && html`<div class="trace-log" role="listitem"><span class="trace-label">${Array.from({ length: row.depth }, () => html`<span class="guide" />`)}
-      <span class="trace-why">${row.why}${row.next && html`<span class="muted"> next at ${when(row.next)}</span>`}</span></span></div>`}`
+      <span class="trace-why">${row.why}${row.refusals && html` <a href=${href('/access', { text: row.refusals })}>What would allow it</a>`}${row.next && html`<span class="muted"> next at ${when(row.next)}</span>`}</span></span></div>`}`
 }
 
 /** `<${Trace} node=${answer of /events/ID/trace} />`. */

@@ -1,12 +1,13 @@
 // Who was refused what and why, with the statement that would allow it; and the audit trail.
 import { html, useState } from '../html.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { Chip } from '../components/chip.js'
 import { Empty, Loaded } from '../components/empty.js'
 import { Time } from '../components/facts.js'
 import { Search, Select } from '../components/filters.js'
 import { JsonView } from '../components/json.js'
+import { More } from '../components/more.js'
 import { Page } from '../components/page.js'
 import { Table } from '../components/table.js'
 import { Tabs } from '../components/tabs.js'
@@ -70,7 +71,7 @@ const WRITES = [
 
 function Trail({ query, change }) {
   const [open, setOpen] = useState(null)
-  const trail = useLoad('/access/trail', { limit: 200, text: query.text, reads: query.reads }, {})
+  const trail = usePages('/access/trail', 'events', { limit: 200, text: query.text, reads: query.reads })
   const empty = html`<div class="card"><${Empty} title="No such call">Every call that changes something is recorded here.<//></div>`
   const shown = (trail.data?.events ?? []).find(row => row.id === open)
   return html`<div class="filters">
@@ -80,5 +81,6 @@ function Trail({ query, change }) {
     <div class="stack">
       ${shown && html`<div class="card"><div class="card-head"><h2>${shown.name}</h2></div><${JsonView} value=${shown.record} label="Record" /></div>`}
       <${Loaded} from=${trail}>${data => html`<${Table} label="Audit trail" rows=${data.events} columns=${TRAIL_COLUMNS} onOpen=${row => setOpen(row.id)} empty=${empty} />`}<//>
+      <${More} list=${trail} shown=${trail.data?.events.length} what="calls" />
     </div>`
 }

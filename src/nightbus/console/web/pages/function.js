@@ -1,8 +1,9 @@
 // One function: its invocations with duration and cold starts, a way to invoke it, its configuration.
 import { html, useState } from '../html.js'
-import { get, post } from '../api.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { post } from '../api.js'
+import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
+import { loadEvent } from '../event_text.js'
 import { bytes, count, duration, number } from '../format.js'
 import { useAction } from '../components/action.js'
 import { Columns } from '../components/chart.js'
@@ -13,12 +14,14 @@ import { Facts, Id, Time } from '../components/facts.js'
 import { Check } from '../components/filters.js'
 import { TextOrJson } from '../components/json.js'
 import { JsonEditor } from '../components/json_editor.js'
+import { More } from '../components/more.js'
 import { Button, Card, Page } from '../components/page.js'
 import { neighbours, ResourceLink } from '../components/resource_link.js'
 import { Stats } from '../components/stats.js'
 import { Table } from '../components/table.js'
+import { TestEvents } from '../components/test_events.js'
 import { Tabs } from '../components/tabs.js'
-import { laid, readJson } from '../json_text.js'
+import { readJson } from '../json_text.js'
 
 const TABS = [
   { key: '', title: 'Invocations' },
@@ -35,6 +38,7 @@ export default function FunctionPage({ params, query }) {
   return html`<${Page} title=${name} mono crumbs=${[['Functions', '/functions']]} actions=${actions} beside=${found.data && html`<${StateChip} state=${found.data.state} />`}>
     <${Loaded} from=${found}>${data => html`
       <${Numbers} data=${data} />
+      ${data.log_refused && html`<p class="note warn">It logs nothing: ${data.log_refused}. <a href=${href('/access', { text: name })}>What would allow it</a></p>`}
       <${Tabs} label="Function" tabs=${TABS} active=${tab} onChange=${key => change({ tab: key, request: '' })}>
         ${tab === '' && html`<${Invocations} name=${name} data=${data} query=${query} change=${change} />`}
         ${tab === 'test' && html`<${Invoke} name=${name} query=${query} />`}
@@ -74,12 +78,13 @@ const INVOCATION_COLUMNS = [
 ]
 
 function Invocations({ name, data, query, change }) {
-  const invocations = useLoad(`${pathOf('functions', name)}/invocations`, { limit: 200 }, { every: 3000 })
+  const invocations = usePages(`${pathOf('functions', name)}/invocations`, 'invocations', { limit: 200 }, { every: 3000 })
   const empty = html`<div class="card"><${Empty} title="Not invoked yet" action=${html`<${Button} onClick=${() => change({ tab: 'test' })}>Invoke it<//>`}>Invocations appear here with their duration, and with the time of a cold start.<//></div>`
   return html`<${Loaded} from=${invocations}>${({ invocations: rows }) => html`<div class="stack">
     ${rows.length > 1 && html`<${Chart} rows=${rows} onPick=${row => change({ request: row.request_id })} />`}
     ${query.request && html`<${Invocation} name=${name} data=${data} request=${query.request} row=${rows.find(row => row.request_id === query.request)} onClose=${() => change({ request: '' })} />`}
     <${Table} label="Invocations" rows=${rows} rowKey=${row => row.request_id} columns=${INVOCATION_COLUMNS} onOpen=${row => change({ request: row.request_id })} empty=${empty} />
+    <${More} list=${invocations} shown=${rows.length} what="invocations" />
   </div>`}<//>`
 }
 
@@ -135,13 +140,14 @@ function Invoke({ name, query }) {
     sessionStorage.setItem(key, payload)
     return post(`${pathOf('functions', name)}/invoke`, { payload, asynchronous })
   })
-  const load = async one => setPayload(laid((await get(pathOf('events', one.id))).event))
+  const load = async one => setPayload((await loadEvent(one.id)).text)
   const wrong = Boolean(readJson(payload).error)
   return html`<div class="bench">
     <${Card}>
       <div class="stack">
         <${JsonEditor} small name="payload" label="Test event" value=${payload} onInput=${setPayload}
-          tools=${html`<${Choose} label="Take an event as the test event" prompt="From event…" items=${events.data?.events ?? []} text=${eventLabel} onChoose=${load} />`} />
+          tools=${html`<${Choose} label="Take an event as the test event" prompt="From event…" items=${events.data?.events ?? []} text=${eventLabel} onChoose=${load} />
+            <${TestEvents} owner=${{ function: name }} text=${payload} onLoad=${setPayload} />`} />
         <div class="form-end">
           <span class="grow"><${Check} checked=${asynchronous} onChange=${setAsynchronous}>Asynchronous<//></span>
           <${Button} kind="primary" disabled=${wrong || invoke.busy} onClick=${() => invoke.run()}>${invoke.busy ? 'Running…' : 'Invoke'}<//>

@@ -1,12 +1,13 @@
 // Functions with what they did lately.
 import { html, useMemo } from '../html.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { duration, number } from '../format.js'
 import { StateChip } from '../components/chip.js'
 import { Empty, Loaded } from '../components/empty.js'
 import { Time } from '../components/facts.js'
 import { Search } from '../components/filters.js'
+import { More } from '../components/more.js'
 import { Page } from '../components/page.js'
 import { Table } from '../components/table.js'
 
@@ -39,7 +40,7 @@ const COLUMNS = [
 
 export default function Functions({ query }) {
   const [, change] = useQuery()
-  const functions = useLoad('/functions', { limit: 1000 }, { every: 5000 })
+  const functions = usePages('/functions', 'functions', { limit: 1000 }, { every: 5000 })
   const rows = useMemo(
     () =>
       (functions.data?.functions ?? []).filter(row =>
@@ -51,5 +52,6 @@ export default function Functions({ query }) {
   return html`<${Page} title="Functions">
     <div class="filters"><${Search} value=${query.text} placeholder="Search name or stack" label="Search functions" onInput=${text => change({ text })} /></div>
     <${Loaded} from=${functions}>${() => html`<${Table} label="Functions" rows=${rows} rowKey=${row => row.name} columns=${COLUMNS} to=${row => href(pathOf('functions', row.name))} empty=${empty} />`}<//>
+    <${More} list=${functions} shown=${functions.data?.functions.length} what="functions" />
   <//>`
 }

@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useState } from '../html.js'
 import { get, post } from '../api.js'
 import { useLoad, useSettled } from '../hooks.js'
-import { pathOf } from '../router.js'
+import { loadEvent } from '../event_text.js'
 import { laid, offsetOf, readJson } from '../json_text.js'
 import { exampleEvent } from '../pattern_example.js'
 import { Choose, eventLabel, ruleLabel } from '../components/choose.js'
@@ -156,7 +156,7 @@ function useLinked(query, setEvent, setPattern) {
   return rule
 }
 
-const eventText = async id => laid((await get(pathOf('events', id))).event)
+const eventText = async id => (await loadEvent(id)).text
 
 function madeEvent(pattern, event) {
   const { value, error } = readJson(pattern)

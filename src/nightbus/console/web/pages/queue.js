@@ -1,13 +1,14 @@
 // One queue: how deep it is, what is in it (seen without receiving it), and for dead letters why they failed.
 import { html, useState } from '../html.js'
 import { get, post } from '../api.js'
-import { useLoad } from '../hooks.js'
+import { useLoad, usePages } from '../hooks.js'
 import { pathOf } from '../router.js'
 import { age, count, number } from '../format.js'
 import { useAction } from '../components/action.js'
 import { Chip } from '../components/chip.js'
 import { confirm, toast } from '../components/dialog.js'
 import { Empty, Failure, Loaded } from '../components/empty.js'
+import { More } from '../components/more.js'
 import { Button, Card, Page } from '../components/page.js'
 import { DEAD_COLUMNS, Message, MESSAGE_COLUMNS } from '../components/message.js'
 import { QueueFacts } from '../components/queue_facts.js'
@@ -18,7 +19,7 @@ import { Table } from '../components/table.js'
 export default function Queue({ params }) {
   const path = pathOf('queues', params.name)
   const queue = useLoad(path, {}, { every: 3000 })
-  const messages = useLoad(`${path}/messages`, { limit: 200 }, { every: 3000 })
+  const messages = usePages(`${path}/messages`, 'messages', { limit: 200 }, { every: 3000 })
   const [sending, setSending] = useState(false)
   const reload = () => {
     queue.reload()
@@ -64,9 +65,9 @@ function Messages({ dead, path, messages, onChanged }) {
   return html`<${Card} title="Messages" flush end=${end}>
     ${change.error && html`<div class="card-text"><${Failure} error=${change.error} /></div>`}
     ${open && html`<${Message} message=${open} onClose=${() => setOpen(null)} />`}
-    <${Loaded} from=${messages}>${data => html`
+    <${Loaded} from=${messages}>${() => html`
       <${Table} label="Messages" rows=${rows} columns=${dead ? DEAD_COLUMNS : MESSAGE_COLUMNS} selected=${chosen} onSelect=${setChosen} onOpen=${show} empty=${empty} />
-      ${data.next && html`<p class="card-text muted">The newest ${rows.length} are shown.</p>`}`}<//>
+      <${More} list=${messages} shown=${rows.length} what="messages" />`}<//>
   <//>`
 }
 

@@ -1,11 +1,12 @@
 // Queues with their depth; dead-letter queues that hold something come first.
 import { html, useMemo } from '../html.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { age, number } from '../format.js'
 import { Chip } from '../components/chip.js'
 import { Empty, Loaded } from '../components/empty.js'
 import { Search } from '../components/filters.js'
+import { More } from '../components/more.js'
 import { Page } from '../components/page.js'
 import { ResourceLink } from '../components/resource_link.js'
 import { Table } from '../components/table.js'
@@ -39,12 +40,13 @@ const COLUMNS = [
 
 export default function Queues({ query }) {
   const [, change] = useQuery()
-  const queues = useLoad('/queues', { limit: 1000 }, { every: 3000 })
+  const queues = usePages('/queues', 'queues', { limit: 1000 }, { every: 3000 })
   const rows = useMemo(() => arranged(queues.data?.queues ?? [], query.text), [queues.data, query.text])
   const empty = html`<div class="card"><${Empty} title=${query.text ? 'No queue has this text' : 'No queues yet'} command=${query.text ? '' : 'aws sqs create-queue --queue-name NAME'}>Deploy a template with a queue, or make one.<//></div>`
   return html`<${Page} title="Queues">
     <div class="filters"><${Search} value=${query.text} placeholder="Search name or stack" label="Search queues" onInput=${text => change({ text })} /></div>
     <${Loaded} from=${queues}>${() => html`<${Table} label="Queues" rows=${rows} rowKey=${row => row.name} columns=${COLUMNS} to=${row => href(pathOf('queues', row.name))} empty=${empty} />`}<//>
+    <${More} list=${queues} shown=${queues.data?.queues.length} what="queues" />
   <//>`
 }
 

@@ -1,7 +1,7 @@
 // Buses and their rules: what each rule accepts, where it sends it, and whether it is switched on.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
 import { post } from '../api.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { count } from '../format.js'
 import { useAction } from '../components/action.js'
@@ -11,30 +11,32 @@ import { Facts, Id } from '../components/facts.js'
 import { Search, Select } from '../components/filters.js'
 import { Icon } from '../components/icon.js'
 import { JsonView } from '../components/json.js'
+import { More } from '../components/more.js'
 import { Button, Page } from '../components/page.js'
 import { ResourceLink } from '../components/resource_link.js'
 
 export default function Rules({ query }) {
   const [, change] = useQuery()
   const buses = useLoad('/buses')
-  const rules = useLoad('/rules', { bus: query.bus, limit: 1000 })
+  const rules = usePages('/rules', 'rules', { bus: query.bus, limit: 1000 })
   const options = [['', 'All buses'], ...(buses.data?.buses ?? []).map(bus => bus.name)]
   return html`<${Page} title="Rules and buses" actions=${html`<${Button} to=${href('/patterns')}>Pattern workbench<//>`}>
     <div class="filters">
       <${Search} value=${query.text} placeholder="Search name, pattern or target" label="Search rules" onInput=${text => change({ text })} />
       <${Select} label="Event bus" value=${query.bus ?? ''} options=${options} onChange=${bus => change({ bus, rule: '' })} />
     </div>
-    <${Loaded} from=${rules}>${data => html`<${List} rules=${data.rules} more=${data.next} query=${query} onChanged=${rules.reload} />`}<//>
+    <${Loaded} from=${rules}>${data => html`<${List} rules=${data.rules} query=${query} onChanged=${rules.reload} />`}<//>
+    <${More} list=${rules} shown=${rules.data?.rules.length} what="rules" />
   <//>`
 }
 
-function List({ rules, more, query, onChanged }) {
+function List({ rules, query, onChanged }) {
   const shown = useMemo(() => rules.filter(rule => contains(rule, query.text)), [rules, query.text])
   if (!shown.length) {
     return html`<div class="card"><${Empty} title=${query.text ? 'No rule has this text' : 'No rules yet'} action=${html`<${Button} to=${href('/patterns')}>Open the workbench<//>`}>
       A rule sends the events that its pattern accepts to its targets. Deploy a stack with an AWS::Events::Rule, or put a pattern to a rule in the workbench.<//></div>`
   }
-  return html`<p class="muted list-count">${count(shown.length, 'rule')}${more && ' of the first 1,000: choose a bus to see others'}</p>
+  return html`<p class="muted list-count">${count(shown.length, 'rule')}</p>
     <ul class="card">${shown.map(rule => html`<${Rule} key=${rule.arn} rule=${rule} first=${query.rule === rule.name} onChanged=${onChanged} />`)}</ul>`
 }
 

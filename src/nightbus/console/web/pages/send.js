@@ -3,7 +3,8 @@ import { html, useEffect, useState } from '../html.js'
 import { get, post } from '../api.js'
 import { useLoad, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
-import { commandOf, draftOf, EMPTY, requestOf } from '../event_draft.js'
+import { commandOf, draftOf, draftOfText, EMPTY, requestOf, textOf } from '../event_draft.js'
+import { loadEvent } from '../event_text.js'
 import { laid } from '../json_text.js'
 import { exampleEvent } from '../pattern_example.js'
 import { useAction } from '../components/action.js'
@@ -15,6 +16,7 @@ import { Time } from '../components/facts.js'
 import { Field, Select } from '../components/filters.js'
 import { JsonEditor } from '../components/json_editor.js'
 import { Button, Card, Page } from '../components/page.js'
+import { TestEvents } from '../components/test_events.js'
 
 export default function Send({ query }) {
   const [draft, setDraft] = useState(keptDraft)
@@ -38,7 +40,7 @@ export default function Send({ query }) {
   return html`<${Page} title="Send an event" lead="It goes to a bus as PutEvents would send it. Ctrl and Enter send it, too."
     actions=${html`<${Button} to=${href('/replay')}>Replay events<//>`}>
     <div class="main-and-side">
-      <${Card} title="Event" end=${html`<${StartFrom} />`}>
+      <${Card} title="Event" end=${html`<${StartFrom} />${query.rule && html`<${TestEvents} owner=${{ rule: query.rule, bus: query.bus ?? 'default' }} text=${textOf(draft)} onLoad=${text => setDraft(draftOfText(text, query.bus))} />`}`}>
         <form class="stack" onSubmit=${submit} onKeyDown=${event => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && submit(event)}>
           <${Envelope} draft=${draft} change=${change} />
           <${JsonEditor} small name="detail" label="Detail" value=${draft.detail} onInput=${detail => change({ detail })} problem=${problems.detail && draft.detail.trim() ? { message: problems.detail } : null}
@@ -118,8 +120,7 @@ function useStart(query, setDraft) {
 }
 
 async function ofEvent(id) {
-  const { event, bus } = await get(pathOf('events', id))
-  return draftOf(event, bus)
+  return draftOf(await loadEvent(id))
 }
 
 async function ofRule(name, bus) {

@@ -1,11 +1,12 @@
 // One stack: its resources with links to their pages, its events, outputs and parameters, its template.
 import { html } from '../html.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { StateChip } from '../components/chip.js'
 import { CopyButton } from '../components/copy.js'
 import { Empty, Loaded } from '../components/empty.js'
 import { Facts, Id, Time } from '../components/facts.js'
+import { More } from '../components/more.js'
 import { Card, Page } from '../components/page.js'
 import { Table } from '../components/table.js'
 import { Tabs } from '../components/tabs.js'
@@ -75,8 +76,9 @@ const EVENT_COLUMNS = [
 ]
 
 function Events({ name }) {
-  const events = useLoad(`${pathOf('stacks', name)}/events`, { limit: 500 }, { every: 3000 })
-  return html`<${Loaded} from=${events}>${data => html`<${Table} label="Events of the stack" rows=${data.events} rowKey=${row => row.id} columns=${EVENT_COLUMNS} />`}<//>`
+  const events = usePages(`${pathOf('stacks', name)}/events`, 'events', { limit: 500 }, { every: 3000 })
+  return html`<${Loaded} from=${events}>${data => html`<${Table} label="Events of the stack" rows=${data.events} rowKey=${row => row.id} columns=${EVENT_COLUMNS} />
+    <${More} list=${events} shown=${data.events.length} what="events" />`}<//>`
 }
 
 function Outputs({ data }) {

@@ -1,11 +1,12 @@
 // CloudFormation stacks and their state.
 import { html, useMemo } from '../html.js'
-import { useLoad, useQuery } from '../hooks.js'
+import { usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { StateChip } from '../components/chip.js'
 import { Empty, Loaded } from '../components/empty.js'
 import { Time } from '../components/facts.js'
 import { Search } from '../components/filters.js'
+import { More } from '../components/more.js'
 import { Page } from '../components/page.js'
 import { Table } from '../components/table.js'
 
@@ -29,7 +30,7 @@ const COLUMNS = [
 
 export default function Stacks({ query }) {
   const [, change] = useQuery()
-  const stacks = useLoad('/stacks', { limit: 1000 }, { every: 3000 })
+  const stacks = usePages('/stacks', 'stacks', { limit: 1000 }, { every: 3000 })
   const rows = useMemo(
     () => (stacks.data?.stacks ?? []).filter(row => row.name.toLowerCase().includes((query.text ?? '').toLowerCase())),
     [stacks.data, query.text],
@@ -38,5 +39,6 @@ export default function Stacks({ query }) {
   return html`<${Page} title="Stacks">
     <div class="filters"><${Search} value=${query.text} placeholder="Search name" label="Search stacks" onInput=${text => change({ text })} /></div>
     <${Loaded} from=${stacks}>${() => html`<${Table} label="Stacks" rows=${rows} rowKey=${row => row.id ?? row.name} columns=${COLUMNS} to=${row => href(pathOf('stacks', row.name))} order=${{ key: 'changed', down: true }} empty=${empty} />`}<//>
+    <${More} list=${stacks} shown=${stacks.data?.stacks.length} what="stacks" />
   <//>`
 }
