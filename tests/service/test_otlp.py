@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,3 +203,18 @@ def test_nothing_of_opentelemetry_is_imported_where_nothing_is_exported(variable
         assert queues.list_queues()
     finally:
         assert node.stop() == 0
+
+
+def test_a_node_does_not_wait_for_a_collector_that_does_not_answer_when_it_stops() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "1000"}
+        node = RunningNode(None, variables)
+        try:
+            _put(node, "stops")
+            silent.settimeout(20)
+            silent.accept()
+        finally:
+            began = time.monotonic()
+            assert node.stop() == 0
+        assert time.monotonic() - began < 9  # OpenTelemetry's timeout is 10 seconds for each attempt

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from nightbus.node.metrics.reading import families_of
 from nightbus.node.node import Node
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from nightbus.node.otlp.sdk import Exporters
 
 log = logging.getLogger("nightbus.otlp")
+T = TypeVar("T")
 
 _EVERY_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
@@ -80,7 +84,9 @@ class OtlpExport:
             while self._node.spans:
                 spans = await asyncio.to_thread(self._made, self._node.spans.take(_MOST_AT_ONCE))
                 if spans:
-                    self._tell("spans", await asyncio.to_thread(exporters.export_spans, spans))
+                    self._tell(
+                        "spans", await _in_own_thread(functools.partial(exporters.export_spans, spans))
+                    )
 
     def _made(self, notes: list[Note]) -> list[Span]:
         spans: list[Span] = []
@@ -94,8 +100,9 @@ class OtlpExport:
     async def _export_metrics(self, exporters: Exporters) -> None:
         node = self._node
         families = await families_of(node)
-        export = exporters.export_metrics
-        self._tell("metrics", await asyncio.to_thread(export, families, node.started_ms, node.clock.now_ms()))
+        started, now = node.started_ms, node.clock.now_ms()
+        exported = await _in_own_thread(lambda: exporters.export_metrics(families, started, now))
+        self._tell("metrics", exported)
 
     def _tell(self, what: str, succeeded: bool) -> None:
         """Once when it fails, and once when it works again."""
@@ -105,3 +112,29 @@ class OtlpExport:
         elif succeeded and what in self._failing:
             self._failing.discard(what)
             log.warning("%s are exported again", what)
+
+
+async def _in_own_thread(do: Callable[[], T]) -> T:
+    """As `asyncio.to_thread`, but the end of the process does not wait for it: a collector may be slow to answer."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, failure: BaseException | None) -> None:
+        if done.done():  # nobody waits any more
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = do()
+        except Exception as raised:
+            failure = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=run, name="export by OTLP", daemon=True).start()
+    return await done
