@@ -18,6 +18,7 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.bus.patterns.explanation import explain, reason_fields
+from nightbus.bus.patterns.fields import Leaves, leaves_of
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.history import AcceptedEvent, DeliveryNote, find_event
 from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, rule_arn, rules_of
@@ -119,7 +120,8 @@ def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ranked(scope: Scope, event: dict[str, Any], asked: Sequence[_Asked]) -> list[dict[str, Any]]:
-    judged = [(name, _judge(scope, rule, event, outcomes)) for name, rule, outcomes in asked]
+    leaves = leaves_of(event)
+    judged = [(name, _judge(scope, rule, event, leaves, outcomes)) for name, rule, outcomes in asked]
     ordered = sorted(judged, key=lambda one: (one[1].distance, one[0]))
     return [{"rule": name, **verdict.facts} for name, verdict in ordered]
 
@@ -196,7 +198,11 @@ async def find_accepted(store: Store, scope: Scope, event_id: str) -> AcceptedEv
 
 
 def _judge(
-    scope: Scope, rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, Any]]
+    scope: Scope,
+    rule: Rule | None,
+    event: dict[str, Any],
+    leaves: Leaves,
+    outcomes: list[dict[str, Any]],
 ) -> _Verdict:
     if outcomes or rule is None:
         return _Verdict({"matched": True, "deliveries": outcomes}, _MATCHED)
@@ -210,7 +216,7 @@ def _judge(
         why = "the rule has no pattern, only its schedule triggers it"
         return _Verdict({"matched": False, "why": why}, _FARTHEST)
     try:
-        reason = explain(_parsed(rule.pattern), event)
+        reason = explain(_parsed(rule.pattern), event, leaves)
     except InvalidPattern as broken:
         return _Verdict({"matched": False, "why": str(broken)}, _FARTHEST)
     if reason is not None:

@@ -48,3 +48,14 @@ async def test_a_sleeper_that_is_cancelled_is_forgotten() -> None:
     await asyncio.gather(sleeping, return_exceptions=True)
     clock.jump(120_000)
     clock.wake_sleepers()
+
+
+async def test_no_jump_ends_a_pause_which_ends_in_real_time() -> None:
+    clock = SteppedClock(0)
+    long, short = asyncio.create_task(clock.pause(60)), asyncio.create_task(clock.pause(0.01))
+    await asyncio.sleep(0)
+    clock.jump(3_600_000)
+    clock.wake_sleepers()
+    await short
+    assert not long.done()
+    long.cancel()

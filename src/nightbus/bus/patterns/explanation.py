@@ -35,9 +35,13 @@ class Explanation:
     distance: tuple[int, int]
 
 
-def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
-    """Return the explanation, None if the event matches. For a rule with `$or` it is that of the closest branch."""
-    leaves = leaves_of(event)
+def explain(pattern: Pattern, event: Mapping[str, Any], leaves: Leaves | None = None) -> Explanation | None:
+    """Return the explanation, None if the event matches. For a rule with `$or` it is that of the closest branch.
+
+    `leaves`: those of the event, where they are known; by default they are looked for.
+    """
+    if leaves is None:
+        leaves = leaves_of(event)
     if any(branch_matches(branch, leaves) for branch in pattern.branches):
         return None
     best: tuple[tuple[int, int, int], Field, str] | None = None

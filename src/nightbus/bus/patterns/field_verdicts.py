@@ -7,6 +7,7 @@ Places are JSON pointers (RFC 6901).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,11 @@ from nightbus.bus.patterns.parsing import parse_pattern
 from nightbus.bus.patterns.rule import Field
 
 MATCHED, MISSED, ABSENT = "matched", "missed", "absent"
+_MOST_PARSED = 500
 _MOST_PLACES = 200  # values at one path that are looked at for a pointer
+
+
+_parsed = functools.lru_cache(_MOST_PARSED)(parse_pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def _field(names: Sequence[str], wanted: list[Any]) -> Field | None:
     for name in reversed(names):
         pattern = {name: pattern}
     try:
-        return parse_pattern(write_json(pattern)).branches[0][0]
+        return _parsed(write_json(pattern)).branches[0][0]
     except InvalidPattern:
         return None
 

@@ -135,6 +135,8 @@ class EventFilter:
             lowered = text.lower() if text.isascii() else text.decode().lower().encode()
             if not any(needle in lowered for needle in self.needles):
                 return None
+        if self.index is not None and self.source is None and self.detail_type is None:
+            return head_of(text) if self.index.match_json(text) else None
         head = head_of(text)
         if self.source is not None and not self.source(head.source):
             return None
