@@ -50,3 +50,22 @@ def test_an_event_of_a_rule_must_be_one_event(api: Callable[..., ConsoleApi]) ->
         with pytest.raises(ApiError) as error:
             shown.get("/test-events", **wrong)
         assert error.value.code == "ValidationException"
+
+
+@pytest.mark.parametrize("components", ["[]", '{"examples": 5}'])
+def test_a_schema_of_another_kind_is_no_failure_of_the_node(
+    api: Callable[..., ConsoleApi], api_node: RunningNode, components: str
+) -> None:
+    account = "828282828283" if components == "[]" else "828282828284"
+    schemas, shown = api_node.client("schemas", account=account), api(account=account)
+    schemas.create_registry(RegistryName="lambda-testevent-schemas")
+    about = '"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths": {}'
+    schemas.create_schema(
+        RegistryName="lambda-testevent-schemas",
+        SchemaName="_f-schema",
+        Type="OpenApi3",
+        Content=f'{{{about}, "components": {components}}}',
+    )
+    with pytest.raises(ApiError) as error:
+        shown.get("/test-events", function="f")
+    assert error.value.status == 409

@@ -57,8 +57,8 @@ class NewTestEvent(Body, frozen=True):
 
 async def list_test_events(request: ApiRequest, query: OwnerQuery) -> KeptEvents:
     """List the test events of a function or a rule, in the order in which they were kept."""
-    document = await _document(request, _schema(query)) or {}
-    examples = document.get("components", {}).get("examples", {})
+    document = await _document(request, _schema(query))
+    examples = {} if document is None else _examples(document)
     return KeptEvents(
         events=[
             KeptEvent(name=name, event=write_json(one["value"]))
@@ -78,7 +78,7 @@ async def keep_test_event(request: ApiRequest, body: NewTestEvent) -> Done:
     if document is None:
         await _create(request, schema, body, event)
         return Done()
-    examples = document.setdefault("components", {}).setdefault("examples", {})
+    examples = _examples(document)
     if body.name in examples and not body.replace:
         raise AwsError("ConflictException", f"There is a test event {body.name} already.", 409)
     examples[body.name] = event
@@ -114,6 +114,18 @@ async def _document(request: ApiRequest, schema: str) -> dict[str, Any] | None:
         raise
     document: dict[str, Any] = parse_json(found["Content"])
     return document
+
+
+def _examples(document: Any) -> dict[str, Any]:
+    """Where the document has its events. Raises AwsError where somebody has put another document there."""
+    found = document
+    for name in ("components", "examples"):
+        found = found.setdefault(name, {}) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise AwsError(
+            "ConflictException", "The schema of the test events is not one that holds events.", 409
+        )
+    return found
 
 
 async def _create(request: ApiRequest, schema: str, body: NewTestEvent, event: dict[str, Any]) -> None:
