@@ -43,6 +43,10 @@ async def happenings(store: Store, scope: Scope, since_ms: int, limit: int) -> l
     return sorted(every, key=lambda one: -one.time)[:limit]
 
 
+def _error(code: str, message: str) -> str:
+    return ": ".join(part for part in (code, message) if part)
+
+
 async def _deliveries(store: Store, scope: Scope, since_ms: int) -> list[Happening]:
     found = []
     for log in await store.logs(scope, outcome_log("")):
@@ -51,7 +55,7 @@ async def _deliveries(store: Store, scope: Scope, since_ms: int) -> list[Happeni
             if b'"outcome":"delivered"' in entry.data:
                 continue
             outcome = orjson.loads(entry.data)
-            text = f"{outcome['outcome']}: {outcome['code']} {outcome['message']}"
+            text = _error(outcome["code"], outcome["message"])
             found.append(Happening(entry.time, DELIVERY, entry.key, outcome["rule"], text, True))
     return found
 
@@ -60,9 +64,7 @@ async def _invocations(store: Store, scope: Scope, since_ms: int) -> list[Happen
     entries = await store.read(scope, INVOCATIONS, since=since_ms, limit=_MOST_READ, backwards=True)
     ended = [invocation_of(entry) for entry in entries]
     return [
-        Happening(
-            one.time, INVOCATION, one.request_id, one.function, f"{one.code} {one.message}".strip(), True
-        )
+        Happening(one.time, INVOCATION, one.request_id, one.function, _error(one.code, one.message), True)
         for one in ended
         if one.outcome != "success"
     ]

@@ -79,6 +79,20 @@ def test_a_rule_with_a_typo_is_found_by_its_near_miss(console: Console, shop: Sh
     expect(in_event.locator(".json-line.matched")).to_have_count(2)
 
 
+def test_a_rule_whose_delivery_failed_does_not_say_delivered(console: Console, shop: Shop) -> None:
+    events = shop.node.client("events")
+    events.put_rule(Name="to-nowhere", EventPattern=json.dumps({"source": ["nowhere"]}))
+    queue = "arn:aws:sqs:us-east-1:000000000000:no-such-queue"
+    try:
+        events.put_targets(Rule="to-nowhere", Targets=[{"Id": "queue", "Arn": queue}])
+        page = console.visit(f"/events/{shop.put('nowhere', 'Parcel')}")
+        rule = page.locator(".rule", has_text="to-nowhere")
+        expect(rule.locator(".rule-why")).to_have_text("not delivered to 1 target")
+    finally:
+        events.remove_targets(Rule="to-nowhere", Ids=["queue"])
+        events.delete_rule(Name="to-nowhere")
+
+
 def test_a_field_that_the_event_lacks_is_marked_where_it_should_be(
     console: Console, shop: Shop, typo: str
 ) -> None:

@@ -46,3 +46,15 @@ def test_a_page_is_accessible_and_fits(look: Console, names: dict[str, str], pat
     look.settled()
     assert look.violations() == []
     assert look.fits()
+
+
+def test_titles_stand_at_one_height_and_full_pages_do_not_scroll(look: Console) -> None:
+    ends = set()
+    for path in ["/", "/map", "/events", "/send", "/rules", "/queues", "/access"]:
+        look.visit(path)
+        look.settled()
+        ends.add(look.page.evaluate("document.querySelector('.page-head h1').getBoundingClientRect().bottom"))
+        if path == "/map":
+            height, seen = look.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+            assert height <= seen
+    assert len(ends) == 1

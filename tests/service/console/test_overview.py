@@ -33,7 +33,7 @@ def test_failures_come_first(shop: ConsoleApi, put: Callable[..., str]) -> None:
     assert "dead letter" in wait_for(lambda: failing().get(DEAD))
     happened = shop.get("/overview")["happened"]
     failed = next(one for one in happened if one["kind"] == "invocation")
-    assert (failed["about"], failed["text"], failed["failed"]) == ("shop-orders", "KeyError 'order'", True)
+    assert (failed["about"], failed["text"], failed["failed"]) == ("shop-orders", "KeyError: 'order'", True)
     shop.empty("shop-dead")
     assert DEAD not in failing()
 

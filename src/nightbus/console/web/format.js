@@ -40,6 +40,13 @@ export function duration(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`
 }
 
+/** A length that somebody chose, in whole seconds: `0 s`, `30 s`, `1 h 30 min`, `14 d`. */
+export function span(seconds) {
+  const parts = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]].map(([unit, size], index, all) =>
+    [Math.floor((index ? seconds % all[index - 1][1] : seconds) / size), unit])
+  return parts.filter(([amount]) => amount).map(([amount, unit]) => `${amount} ${unit}`).join(' ') || '0 s'
+}
+
 /** `512 B`, `1.4 KB`, `3.0 MB`. */
 export function bytes(count) {
   if (count < 1000) return `${count} B`

@@ -1,13 +1,13 @@
 // What a queue is set to, what sends to it and takes from it, and its message move tasks.
 import { html } from '../html.js'
-import { bytes, count, duration } from '../format.js'
+import { bytes, count, span } from '../format.js'
 import { href, pathOf } from '../router.js'
 import { StateChip } from './chip.js'
 import { Facts, Id, Time } from './facts.js'
 import { Card } from './page.js'
 import { neighbours, ResourceLink } from './resource_link.js'
 
-const seconds = text => text !== undefined && duration(Number(text) * 1000)
+const seconds = text => text !== undefined && span(Number(text))
 
 export function QueueFacts({ data }) {
   const { attributes } = data

@@ -32,9 +32,22 @@ function Deliveries({ rule }) {
     ${one.code && html`<span class="muted">${one.code}: ${one.message}</span>`}</li>`)}</ul>`
 }
 
+/** By the last attempt at each target. */
+function deliveredTo(rule) {
+  const ends = [...new Map((rule.deliveries ?? []).map(one => [one.target, one.outcome])).values()]
+  const delivered = ends.filter(end => end === 'delivered').length
+  const failed = ends.filter(end => end === 'failed').length
+  const open = ends.length - delivered - failed
+  return [
+    delivered && `delivered to ${count(delivered, 'target')}`,
+    failed && `not delivered to ${count(failed, 'target')}`,
+    open && `${count(open, 'target')} to come`,
+  ].filter(Boolean).join(', ') || 'no delivery yet'
+}
+
 function Rule({ rule, event, opened }) {
   const [open, setOpen] = useState(opened)
-  const why = rule.matched ? `delivered to ${count(new Set((rule.deliveries ?? []).map(one => one.target)).size, 'target')}` : rule.why
+  const why = rule.matched ? deliveredTo(rule) : rule.why
   return html`<div class="rule">
     <button type="button" class="rule-head" aria-expanded=${open} onClick=${() => setOpen(!open)}>
       <${Icon} name="right" size=${14} /><span class="rule-name cut" title=${rule.rule}>${shortName(rule.rule)}</span><span class="rule-why">${why}</span>

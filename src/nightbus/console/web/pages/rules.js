@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from '../html.js'
 import { post } from '../api.js'
 import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
-import { count } from '../format.js'
+import { count, shortName } from '../format.js'
 import { useAction } from '../components/action.js'
 import { Chip, StateChip } from '../components/chip.js'
 import { Empty, Failure, Loaded } from '../components/empty.js'
@@ -54,11 +54,10 @@ function Rule({ rule, first, onChanged }) {
   return html`<li class="unfold" ref=${row}>
     <div class="unfold-head">
       <button type="button" class="unfold-title" aria-expanded=${open ? 'true' : 'false'} onClick=${() => setOpen(!open)}>
-        <${Icon} name=${open ? 'down' : 'right'} size=${12} /><span class="name">${rule.name}</span>
+        <${Icon} name=${open ? 'down' : 'right'} size=${12} /><span class="name" title=${rule.name}>${shortName(rule.name)}</span>
       </button>
-      ${rule.bus !== 'default' && html`<${Chip}>${rule.bus}<//>`}
-      <${StateChip} state=${enabled ? 'enabled' : 'disabled'} />
-      <code class="cut grow muted unfold-lead">${rule.schedule || JSON.stringify(rule.pattern)}</code>
+      <span class="unfold-state"><${StateChip} state=${enabled ? 'enabled' : 'disabled'} />${rule.bus !== 'default' && html`<${Chip}>${rule.bus}<//>`}</span>
+      <code class="cut muted unfold-lead">${rule.schedule || JSON.stringify(rule.pattern)}</code>
       <span class="unfold-end"><${Targets} rule=${rule} /></span>
     </div>
     ${open && html`<${Details} rule=${rule} enabled=${enabled} swap=${swap} />`}
