@@ -193,7 +193,7 @@ async def serve(
 
 
 def _export(node: Node, otlp: Otlp) -> Sequence[OtlpExport]:
-    """None where nothing is exported, and nothing of it is imported then."""
+    """The export, if there is one: where nothing is exported, nothing of it is imported."""
     if not (otlp.spans or otlp.metrics):
         return ()
     from nightbus.node.otlp.exporting import OtlpExport

@@ -1,7 +1,6 @@
 """Makes the zips of functions, and keeps on disk what takes long: installed requirements, and zips that have some.
 
-They lie in the folder of `cache`, by a digest of all
-that they are made of, and may be deleted at any time.
+They lie in the folder of `cache`, by a digest of all that they are made of, and may be deleted at any time.
 """
 
 from __future__ import annotations
