@@ -164,6 +164,32 @@ def test_the_end_of_the_list_loads_more(console: Console, shop: Shop) -> None:
     wait_for(scrolled_to_the_first)
 
 
+def test_the_rest_of_a_former_search_is_not_shown(console: Console, shop: Shop) -> None:
+    for number in range(110):
+        shop.put("former.test", f"Former {number}")
+    wanted = shop.put("latter.test", "Latter")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    console.page.route("**/_nightbus/api/events?*next=*", hold)
+    page = console.visit("/events?source=former.test")
+    expect(page.locator(".vrow").first).to_be_visible()
+
+    def asks_for_more() -> bool:
+        page.locator(".vscroll").evaluate("box => { box.scrollTop = box.scrollHeight }")
+        return bool(held)
+
+    wait_for(asks_for_more)
+    page.get_by_label("Source").fill("latter.test")
+    expect(row(page, wanted)).to_be_visible()
+    late = {"id": "late", "time": 1, "bus": "default", "source": "former.test", "detail_type": "Late", "rules": []}
+    held[0].fulfill(json={"events": [late | {"state": "unmatched", "preview": ""}], "next": None})
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    expect(page.locator(".vrow")).to_have_count(1)
+
+
 def test_it_fits_and_is_accessible(look: Console, shop: Shop) -> None:
     look.visit("/events")
     look.settled()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+import time
 from urllib.parse import quote
 
 from playwright.sync_api import expect
@@ -58,3 +60,24 @@ def test_new_lines_come_by_themselves_until_the_tail_is_off(console: Console, sh
     before = reports.count()
     shop.place_order()
     expect(reports).to_have_count(before + 1)
+
+
+def test_a_page_that_was_away_loads_the_lines_that_it_missed(console: Console, shop: Shop) -> None:
+    """As of a tab that was hidden: it lets go of its stream, and begins a new one when it is seen again."""
+    name = f"/test/{secrets.token_hex(4)}"
+    logs = shop.node.client("logs")
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(logGroupName=name, logStreamName="one")
+
+    def write(text: str) -> None:
+        line = {"timestamp": int(time.time() * 1000), "message": text}
+        logs.put_log_events(logGroupName=name, logStreamName="one", logEvents=[line])
+
+    write("seen")
+    page = console.visit(f"/logs?group={quote(name)}")
+    expect(page.locator(".log-line", has_text="seen")).to_be_visible()
+    expect(page.locator(".live-state.live")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    write("missed")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator(".log-line", has_text="missed")).to_be_visible()

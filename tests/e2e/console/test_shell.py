@@ -6,7 +6,13 @@ import re
 
 from playwright.sync_api import Browser, StorageState, expect
 
-from console_rig import NARROW, Console, Shop, opened
+from console_rig import NARROW, Console, Shop, opened, sign_in_link
+
+SIGN_OUT_ELSEWHERE = """async () => {
+  const api = "/_nightbus/api/session"
+  const { token } = await (await fetch(api)).json()
+  await fetch(api, { method: "DELETE", headers: { "x-nightbus-token": token } })
+}"""
 
 
 def test_who_is_not_signed_in_is_told_the_command(browser: Browser, shop: Shop) -> None:
@@ -83,3 +89,38 @@ def test_the_first_view_is_small_and_comes_from_this_node_only(console: Console)
     assert len(sizes) > 10
     assert {url.split("/")[2] for url in sizes} == {f"nightbus.localhost:{console.port}"}
     assert sum(sizes.values()) < 150_000, sizes
+
+
+def test_a_session_that_ends_is_told_on_a_page_that_only_listens(browser: Browser, shop: Shop) -> None:
+    with opened(browser, shop.node.port, None) as console:
+        console.ignore = ["401"]
+        page = console.page
+        page.goto(sign_in_link(shop.node))
+        page.locator("nav.nav").wait_for()
+        console.visit("/events")
+        expect(page.locator(".live-state.live")).to_be_visible()
+        page.evaluate(SIGN_OUT_ELSEWHERE)
+        expect(page.get_by_role("heading", name="Sign in to Nightbus")).to_be_visible()
+
+
+def test_a_dialog_has_the_keys_for_itself_and_gives_the_focus_back(console: Console) -> None:
+    page = console.visit("/events")
+    button = page.get_by_role("button", name="Keyboard shortcuts")
+    button.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("h1")).to_have_text("Events")
+    expect(button).to_be_focused()
+
+
+def test_a_search_that_was_begun_does_not_reach_the_next_page(console: Console) -> None:
+    console.page.clock.install()
+    page = console.visit("/stacks")
+    page.get_by_label("Search stacks").fill("begun")
+    page.get_by_role("link", name="Queues").click()
+    expect(page.locator("h1")).to_have_text("Queues")
+    page.clock.run_for(1_000)
+    assert "begun" not in page.url

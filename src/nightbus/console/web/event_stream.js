@@ -94,6 +94,7 @@ export function useEventStream(filters, paused) {
   // `known` are outcomes that rows may need which are not loaded yet, `outcomes` those that were not drawn yet.
   const buffer = useRef({ rows: [], outcomes: new Map(), known: new Map(), timer: 0 })
   const further = useRef(0)
+  const abort = useRef(null)
   const pausedNow = useRef(paused)
   pausedNow.current = paused
   const { account, region } = currentScope()
@@ -101,7 +102,8 @@ export function useEventStream(filters, paused) {
   const patternWrong = Boolean(filters.pattern) && !isObject(filters.pattern)
   const query = useMemo(() => Object.fromEntries(Object.entries(filters).filter(([, value]) => value)), [key])
 
-  const load = useCallback(async (params, signal) => {
+  const load = useCallback(async params => {
+    const { signal } = abort.current  // the answer to other filters is dropped
     try {
       const answer = await get('/events', { ...query, limit: PAGE, ...params }, { signal })
       const loaded = updated(joined(answer.events, []), buffer.current.known)
@@ -117,9 +119,9 @@ export function useEventStream(filters, paused) {
     setWaiting(0)
     setState(patternWrong ? { ...NOTHING, loading: false } : NOTHING)
     if (patternWrong) return undefined
-    const abort = new AbortController()
-    load({}, abort.signal)
-    return () => abort.abort()
+    abort.current = new AbortController()
+    load({})
+    return () => abort.current.abort()
   }, [key, turn])
 
   const flush = useCallback(() => {

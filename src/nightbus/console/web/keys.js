@@ -1,4 +1,5 @@
-// Keyboard shortcuts. The newest registration of a key wins, so that a dialog or table takes keys from the page below it.
+// Keyboard shortcuts. The newest registration of a key wins, so that a panel or table takes keys from the page below it. While a modal dialog
+// is open there are none: the browser itself closes it by Escape.
 import { useEffect, useRef } from './html.js'
 
 const registrations = []
@@ -10,7 +11,7 @@ const typing = target => target?.closest?.('input:not([type=checkbox]):not([type
 function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
   if (event.key === 'Escape' && typing(event.target)) return event.target.blur()
-  if (typing(event.target)) return
+  if (typing(event.target) || document.querySelector('dialog:modal')) return
   if (event.key === 'Enter' && event.target.closest?.('a, button, summary, [role=button]')) return
   const key = prefix ? `${prefix} ${event.key}` : event.key
   clearTimeout(prefixTimer)

@@ -18,9 +18,12 @@ export function useLines({ group, stream, filter, request }, span, tail) {
     [group, stream, filter, span, request],
   )
   const [state, setState] = useState(NOTHING)
+  const [turn, setTurn] = useState(0)
   const reads = useRef(false)
+  const loading = useRef(null)
   useEffect(() => {
     const abort = new AbortController()
+    loading.current = abort.signal
     setState(NOTHING)
     get('/logs/events', { ...wanted, limit: PAGE }, { signal: abort.signal }).then(
       page =>
@@ -33,19 +36,21 @@ export function useLines({ group, stream, filter, request }, span, tail) {
       error => error.name !== 'AbortError' && setState({ ...NOTHING, error, loading: false }),
     )
     return () => abort.abort()
-  }, [wanted])
-  useLive(tail ? ['logs'] : [], { group, filter }, data => {
+  }, [wanted, turn])
+  useLive(tail ? ['logs'] : [], { group, filter }, (data, topic) => {
+    if (topic === 'resync') return setTurn(n => n + 1)
     const fresh = data.filter(
       line => line.group === group && (!stream || line.stream === stream) && (!request || line.request_id === request),
     )
     if (fresh.length) setState(old => withLines(old, fresh, reads.current ? 2 * MOST_LINES : MOST_LINES))
   })
   const older = useCallback(async () => {
+    const signal = loading.current
     try {
-      const page = await get('/logs/events', { ...wanted, limit: PAGE, next: state.next })
+      const page = await get('/logs/events', { ...wanted, limit: PAGE, next: state.next }, { signal })
       setState(old => ({ ...old, ...limited(prepend(old.chunks, [...page.events].reverse()), page.next) }))
     } catch (error) {
-      setState(old => ({ ...old, error }))
+      if (error.name !== 'AbortError') setState(old => ({ ...old, error }))
     }
   }, [wanted, state.next])
   return { ...state, older, reads }

@@ -1,5 +1,5 @@
 // Dialogs, confirmations, side panels and short messages.
-import { html, createPortal, render, useEffect, useId, useRef, useState } from '../html.js'
+import { html, createPortal, render, useEffect, useId, useLayoutEffect, useRef, useState } from '../html.js'
 import { useKeys } from '../keys.js'
 import { Button } from './page.js'
 
@@ -7,7 +7,11 @@ import { Button } from './page.js'
 export function Dialog({ title, onClose, foot, children }) {
   const box = useRef(null)
   const id = useId()
-  useEffect(() => { box.current.showModal() }, [])
+  useLayoutEffect(() => {  // ends while the dialog is still in the page
+    const shown = box.current
+    shown.showModal()
+    return () => shown.close()  // gives the focus back to what had it
+  }, [])
   return createPortal(html`<dialog ref=${box} aria-labelledby=${id} onCancel=${event => { event.preventDefault(); onClose() }}
       onClick=${event => { if (event.target === box.current) onClose() }}>
     <div class="dialog-head"><h2 id=${id}>${title}</h2><${Button} kind="plain" icon="close" label="Close" onClick=${onClose} /></div>

@@ -1,5 +1,5 @@
 // Fields: with a label, for searching, for choosing.
-import { html, useEffect, useId, useRef, useState } from '../html.js'
+import { html, useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from '../html.js'
 import { useKeys } from '../keys.js'
 import { Icon } from './icon.js'
 
@@ -14,38 +14,46 @@ export function Field({ label, help, error, children }) {
   </div>`
 }
 
+/** `[later, now]`: `later(value)` calls `work(value)` after `delay` ms without another call, and not once the component is gone. */
+function useDelayed(work, delay) {
+  const timer = useRef(0)
+  const stop = useCallback(() => clearTimeout(timer.current), [])
+  useLayoutEffect(() => stop, [])
+  const later = value => {
+    stop()
+    timer.current = setTimeout(() => work(value), delay)
+  }
+  return [later, value => { stop(); work(value) }]
+}
+
 /** The page's search field, which the key / focuses. `onInput(text)` is called after typing has paused for `delay` ms. */
 export function Search({ value = '', onInput, placeholder = 'Search', label = placeholder, delay = 200, mono = false }) {
   const [text, setText] = useState(value)
   const field = useRef(null)
-  const timer = useRef(0)
+  const [later, now] = useDelayed(onInput, delay)
   useEffect(() => { if (document.activeElement !== field.current) setText(value) }, [value])
   useKeys({ '/': () => { field.current.focus(); field.current.select() } })
   const typed = event => {
-    const next = event.target.value
-    setText(next)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => onInput(next), delay)
+    setText(event.target.value)
+    later(event.target.value)
   }
   return html`<div class="search" role="search"><${Icon} name="search" />
     <input ref=${field} class=${mono ? 'input mono' : 'input'} type="search" value=${text} placeholder=${placeholder} aria-label=${label} title=${label}
       spellcheck=${false} autocomplete="off" onInput=${typed}
-      onKeyDown=${event => { if (event.key === 'Enter') { clearTimeout(timer.current); onInput(text) } }} />
+      onKeyDown=${event => { if (event.key === 'Enter') now(text) }} />
   </div>`
 }
 
 /** A text filter without an icon; told like `Search`. */
 export function TextFilter({ value = '', onInput, placeholder, label = placeholder, delay = 250, list, invalid = false, mono = false }) {
   const [text, setText] = useState(value)
-  const timer = useRef(0)
   const field = useRef(null)
+  const [later] = useDelayed(onInput, delay)
   const id = useId()
   useEffect(() => { if (document.activeElement !== field.current) setText(value) }, [value])
   const typed = event => {
-    const next = event.target.value
-    setText(next)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => onInput(next), delay)
+    setText(event.target.value)
+    later(event.target.value)
   }
   return html`<input ref=${field} class=${mono ? 'input mono' : 'input'} value=${text} placeholder=${placeholder} aria-label=${label} title=${label}
     aria-invalid=${invalid ? 'true' : undefined} list=${list ? id : undefined} spellcheck=${false} autocomplete="off" onInput=${typed} />

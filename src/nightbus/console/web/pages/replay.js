@@ -128,7 +128,11 @@ function Progress({ row }) {
 /** The replays, with what the live stream has said of them since they were loaded. */
 function useReplayProgress(replays) {
   const [live, setLive] = useState({})
-  useLive(['replays'], {}, data => {
+  useLive(['replays'], {}, (data, topic) => {
+    if (topic === 'resync') {
+      setLive({})
+      return replays.reload()
+    }
     const told = [data].flat()
     setLive(old => ({ ...old, ...Object.fromEntries(told.map(one => [one.name, one])) }))
     if (told.some(one => !replays.data?.replays.some(row => row.name === one.name))) replays.reload()
