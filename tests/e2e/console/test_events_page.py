@@ -184,7 +184,14 @@ def test_the_rest_of_a_former_search_is_not_shown(console: Console, shop: Shop) 
     wait_for(asks_for_more)
     page.get_by_label("Source").fill("latter.test")
     expect(row(page, wanted)).to_be_visible()
-    late = {"id": "late", "time": 1, "bus": "default", "source": "former.test", "detail_type": "Late", "rules": []}
+    late = {
+        "id": "late",
+        "time": 1,
+        "bus": "default",
+        "source": "former.test",
+        "detail_type": "Late",
+        "rules": [],
+    }
     held[0].fulfill(json={"events": [late | {"state": "unmatched", "preview": ""}], "next": None})
     page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     expect(page.locator(".vrow")).to_have_count(1)
