@@ -166,14 +166,13 @@ def test_the_demo_shows_an_order_becoming_an_invoice_beside_a_node_of_somebody_e
         "NIGHTBUS_DEMO_FOLDER": str(tmp_path / "demo"),
         "COLUMNS": "80",
     }
-    holder = None
     try:
         done = subprocess.run(
             [sys.executable, str(ROOT / "scripts" / "demo.py")],
             env=environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=240,
             stdin=subprocess.DEVNULL,
         )
         holder = folder_holder(tmp_path / "demo" / "data")
@@ -193,7 +192,7 @@ def test_the_demo_shows_an_order_becoming_an_invoice_beside_a_node_of_somebody_e
         assert list((tmp_path / "demo").glob("INV-*.pdf"))
     finally:
         other.stop()
-        if holder is not None:
+        if (holder := folder_holder(tmp_path / "demo" / "data")) is not None:
             stop = ["nightbus", "stop", "--port", str(holder.port), "--data", str(tmp_path / "demo" / "data")]
             stopped = subprocess.run(stop, env=environment, check=False, capture_output=True, text=True)
             assert stopped.returncode == 0, stopped.stderr
