@@ -31,10 +31,8 @@ def nightbus(
 def test_start_says_what_it_serves_and_where(node: RunningNode) -> None:
     greeting = "".join(node.output)
     assert node.endpoint in greeting
-    assert (
-        "cloudformation, cloudtrail, ecr, events, iam, kms, lambda, logs, s3, secretsmanager, sns, sqs, ssm, sts"
-        in greeting
-    )
+    assert "cloudformation, cloudtrail, ecr, events, iam, kms, lambda, logs, s3, schemas, " in greeting
+    assert "secretsmanager, sns, sqs, ssm, sts" in greeting
 
 
 def test_env_prints_export_lines_that_a_shell_reads(node: RunningNode) -> None:
