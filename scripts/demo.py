@@ -328,10 +328,11 @@ def invoice_table(way: Way) -> Group:
     table.add_row(f"tax {float(invoice['taxRate']):.0%}", "", "", invoice["tax"], style="dim")
     table.add_row("total", "", invoice["currency"], invoice["total"], style="bold")
     totals = ", ".join(f"{amount} {currency}" for currency, amount in way.ledger["totals"].items())
+    entries = len(way.ledger["entries"])
     where = Text.assemble(
         "\nPDF     ", (f"s3://{way.bucket}/{way.key}\n", "bold"),
         "        ", (shown(way.pdf), "bold"), " (a copy for you to open)\n",
-        f"Ledger  {len(way.ledger['entries'])} invoices today, {totals} in all",
+        f"Ledger  {entries} {'invoice' if entries == 1 else 'invoices'} today, {totals} in all",
     )  # fmt: skip
     return Group(table, where)
 

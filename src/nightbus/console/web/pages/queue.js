@@ -95,6 +95,6 @@ function useChange(path, onChanged, onDone) {
 function outcome(result, verb) {
   const { done, failed, left, task } = result
   const why = failed.length ? ` ${count(failed.length, 'message')} stayed: ${failed[0].why}` : ''
-  const more = left ? ` ${count(left, 'message')} wait for another time.` : ''
+  const more = left ? ` In the queue again, or still: ${count(left, 'message')}.` : ''
   return task ? 'The node moves the messages now.' : `${verb}: ${count(done, 'message')}.${why}${more}`
 }
