@@ -125,3 +125,11 @@ def test_a_pattern_with_half_a_surrogate_pair_is_shown(api_node: RunningNode, ac
     (rule,) = caller.get(f"/events/{event_id}", account=account)["rules"]
     assert (rule["pattern"], rule["matched"]) == (pattern, False)
     assert caller.get("/rules", account=account)["rules"][0]["pattern"] == pattern
+
+
+@pytest.mark.parametrize("path", ["explain", "events/put", "outbox", "policy/suggest", "why-denied"])
+def test_half_a_surrogate_pair_in_the_nodes_own_paths_is_refused(api_node: RunningNode, path: str) -> None:
+    names = ("account", "region", "id", "event_id", "request_id", "role", "principal", "name", "function")
+    for one in names:
+        body = {**dict.fromkeys(names, "x"), one: HALF}
+        assert as_operator(api_node).send("POST", f"/_nightbus/{path}", body).status < 500

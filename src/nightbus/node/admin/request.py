@@ -80,10 +80,15 @@ def body_scope(body: Mapping[str, Any]) -> Scope:
 
 
 def body_text(body: Mapping[str, Any], name: str) -> str:
-    """Member `name` of a JSON body; empty where it is missing. Raises AwsError where it is not a string."""
+    """Member `name` of a JSON body; empty where it is missing. Raises AwsError where it is not a string, or has half of
+    a surrogate pair, which no name has."""
     value = body.get(name) or ""
     if not isinstance(value, str):
         raise AwsError("ValidationException", f"`{name}` must be a string.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise AwsError("ValidationException", f"`{name}` has half of a surrogate pair.") from None
     return value
 
 
