@@ -133,3 +133,9 @@ def test_half_a_surrogate_pair_in_the_nodes_own_paths_is_refused(api_node: Runni
     for one in names:
         body = {**dict.fromkeys(names, "x"), one: HALF}
         assert as_operator(api_node).send("POST", f"/_nightbus/{path}", body).status < 500
+
+
+@pytest.mark.parametrize("entries", [-1, 1.5, True, "x", {"a": 1}, [None], [{"Time": "x"}]])
+def test_entries_of_another_type_are_refused(api_node: RunningNode, account: str, entries: Any) -> None:
+    body = {"account": account, "region": "us-east-1", "entries": entries}
+    assert as_operator(api_node).send("POST", "/_nightbus/events/put", body).status == 400

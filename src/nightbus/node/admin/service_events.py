@@ -24,7 +24,10 @@ async def put_as_service(request: AdminRequest) -> dict[str, Any]:
         raise AwsError("ValidationException", "`account` and `region` say where the events are put.")
     node = request.node
     call = Call(Scope(account, region), Caller.root(account), node.endpoint, as_aws_service=True)
-    entries = [_with_parsed_time(entry) for entry in body.get("entries") or ()]
+    given = body.get("entries") or []
+    if not isinstance(given, list):
+        raise AwsError("ValidationException", "`entries` must be a list.")
+    entries = [_with_parsed_time(entry) for entry in given]
     return await node.platform.operations.call("events", "PutEvents", {"Entries": entries}, call)
 
 
