@@ -184,8 +184,10 @@ def test_trace_of_what_is_not_there(node: RunningNode) -> None:
 
 
 def test_where_no_node_runs_it_says_so(tmp_path: Path) -> None:
+    """Nodes that other tests make within their own process say port 1: no command may find, and stop, those."""
+    alone = {"TMPDIR": str(tmp_path), "NIGHTBUS_DATA": str(tmp_path / "data")}
     for command in (("status",), ("explain", "x"), ("trace", "x", "--follow"), ("stop",)):
-        done = nightbus(*command, "--port", "1")
+        done = nightbus(*command, "--port", "1", environ=alone)
         assert done.returncode == 3
         assert "start one with: nightbus start" in done.stderr
 
