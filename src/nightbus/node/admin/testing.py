@@ -18,6 +18,7 @@ from nightbus.store.interface import Entry
 
 _LONGEST_MS = 400 * 24 * 3600 * 1000
 _SECONDS = 30.0
+_LARGEST = 1e15  # as clocks can add
 _PAGE = 1000  # entries
 
 
@@ -95,4 +96,6 @@ def _number(body: dict[str, Any], name: str, default: float) -> float:
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise AwsError("ValidationException", f"`{name}` must be a number.")
+    if abs(value) > _LARGEST:
+        raise AwsError("ValidationException", f"`{name}` is too large.")
     return value
