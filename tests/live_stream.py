@@ -49,7 +49,7 @@ def live(caller: Caller, last: str = "", **query: str) -> Iterator[Stream]:
     headers |= {"Last-Event-ID": last} if last else {}
     connection.request("GET", f"/_nightbus/api/live?{urlencode(query)}", headers=headers)
     reply = connection.getresponse()
-    assert (reply.status, reply.getheader("content-type")) == (200, "text/event-stream")
+    assert (reply.status, reply.getheader("content-type")) == (200, "text/event-stream"), reply.status
     stream = Stream(reply)
     try:
         while not stream.id:  # it has begun

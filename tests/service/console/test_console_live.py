@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -204,3 +205,26 @@ def test_streams_that_ended_leave_nothing_behind(api: Caller) -> None:
             pass
         assert api.send("GET", "/_nightbus/api/live?topics=events,logs&filter=%7B").status == 400
     wait_for(lambda: listeners() < before + 20)
+
+
+def test_too_many_streams_are_refused_until_some_end(api: Caller) -> None:
+    with contextlib.ExitStack() as streams:
+        opened = next(number for number in range(200) if _is_full(api, streams))
+    assert 90 <= opened <= 100  # those of the tests before may be ending
+    wait_for(lambda: _opens(api))
+
+
+def _is_full(api: Caller, streams: contextlib.ExitStack) -> bool:
+    """Open one more stream, and return whether there were too many."""
+    try:
+        streams.enter_context(live(api, topics="replays"))
+    except AssertionError as refused:
+        assert "429" in str(refused)
+        return True
+    return False
+
+
+def _opens(api: Caller) -> bool:
+    with contextlib.suppress(AssertionError), live(api, topics="replays"):
+        return True
+    return False

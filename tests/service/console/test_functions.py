@@ -80,6 +80,20 @@ def test_a_failed_one_and_its_dead_letter(shop: ConsoleApi, put: Callable[..., s
     wait_for(lambda: shop.get(f"/functions/{NAME}")["failing"] == "")
 
 
+def test_a_letter_that_the_function_did_not_send_here_stays(shop: ConsoleApi, api_node: RunningNode) -> None:
+    sqs = api_node.client("sqs", account=shop_stack.ACCOUNT)
+    url = sqs.create_queue(QueueName="forged")["QueueUrl"]
+    function = f"{shop_stack.FUNCTION}:$LATEST"
+    context = {"requestId": "1", "functionArn": function, "condition": "RetriesExhausted"}
+    sqs.send_message(
+        QueueUrl=url, MessageBody=json.dumps({"requestContext": context, "requestPayload": {"n": 1}})
+    )
+    [message] = shop.get("/queues/forged/messages")["messages"]
+    result = shop.post("/queues/forged/redrive", {"messages": [message["id"]]})
+    assert result["failed"][0]["why"] == f"The function {NAME} does not send what fails here: choose a queue."
+    assert len(shop.get("/queues/forged/messages")["messages"]) == 1
+
+
 def test_what_a_function_said_of_a_queues_dead_letter(
     shop: ConsoleApi, put: Callable[..., str], api_node: RunningNode
 ) -> None:

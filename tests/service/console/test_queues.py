@@ -227,6 +227,25 @@ class TestRedrive:
         assert (moved["done"], bodies(shown, "gone-dead")) == (1, [])
         assert len(bodies(shown, "gone-closed")) == 1
 
+    def test_a_letter_that_its_rule_did_not_send_here_stays(
+        self, shown: ConsoleApi, sqs: Any, api_node: RunningNode
+    ) -> None:
+        events = api_node.client("events", account=ACCOUNT)
+        make(sqs, "real-dead")
+        make(sqs, "rule-target")
+        rule = events.put_rule(Name="forged", EventPattern='{"source": ["forged"]}')["RuleArn"]
+        dead = {"DeadLetterConfig": {"Arn": f"{ARN}real-dead"}}
+        events.put_targets(Rule="forged", Targets=[{"Id": "1", "Arn": f"{ARN}rule-target", **dead}])
+        texts = {"RULE_ARN": rule, "TARGET_ARN": f"{ARN}rule-target", "ERROR_CODE": "NO_PERMISSIONS"}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+        body = json.dumps({"id": "1", "source": "forged", "detail-type": "t", "detail": {}})
+        url = make(sqs, "forged-dead")
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+        message = dead_letter(shown, "forged-dead")
+        result = shown.post("/queues/forged-dead/redrive", {"messages": [message["id"]]})
+        assert "does not send dead letters" in result["failed"][0]["why"]
+        assert (bodies(shown, "rule-target"), len(bodies(shown, "forged-dead"))) == ([], 1)
+
     def test_what_a_queue_gave_up_goes_back_to_it(self, shown: ConsoleApi, sqs: Any) -> None:
         make(sqs, "queue-dead")
         policy = {"deadLetterTargetArn": f"{ARN}queue-dead", "maxReceiveCount": 1}

@@ -15,9 +15,25 @@ from nightbus.console.api.live_topics import TOPICS, LiveQuery, Positions, Topic
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import EventStream
+from nightbus.node.node import Node
 
 _BEAT_SECONDS = 10.0  # a line that says nothing, so that either side notices when the other is gone
 _LEAST_SECONDS = 0.01
+_MOST_STREAMS = 100  # a browser has one for each tab that is seen
+
+
+class _Streams:
+    """How many streams of a node are open."""
+
+    def __init__(self, _node: Node) -> None:
+        self.open = 0
+
+    def begin(self) -> None:
+        """Raises AwsError where there are too many: each of them reads the logs by itself."""
+        if self.open >= _MOST_STREAMS:
+            text = f"{self.open} live streams are open; close some of them, or the pages that show them."
+            raise AwsError("TooManyRequestsException", text, 429)
+        self.open += 1
 
 
 async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
@@ -34,8 +50,11 @@ async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
     position = request.http.header("last-event-id") or query.position.encode()
     positions = Positions.of(position, request.now_ms())
     topics: dict[str, Topic] = {}
+    streams = request.kept(_Streams)
+    streams.begin()
 
     def close() -> None:
+        streams.open -= 1
         for topic in topics.values():
             topic.close()
 

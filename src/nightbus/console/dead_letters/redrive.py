@@ -8,6 +8,9 @@ left alone. Where it goes, without a chosen destination:
 - what a function gave up: to the function, as a new asynchronous invocation of the same payload;
 - what another queue gave up: to that queue, as StartMessageMoveTask does;
 - what a subscription of a topic gave up: to that subscriber, and to no other one.
+
+Whoever may send to the queue can write what a dead letter says of itself. So it goes only to a rule's target or a
+function whose dead letters go to this very queue: its owner has let the queue's senders that near.
 """
 
 from __future__ import annotations
@@ -30,9 +33,10 @@ from nightbus.delivery.trace_log import recorded_runs
 from nightbus.messaging.message import Message, decode
 from nightbus.messaging.queue import Queue
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
-from nightbus.services.lambda_.invocations.running import find_runnable
+from nightbus.services.lambda_.invocations.queued import Policy, QueuedInvocation, enqueue
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable
 from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.records import EVENT_INVOKE
 from nightbus.services.sqs.move_tasks import moved_back, target_of
 from nightbus.store.interface import Change, Conflict, Item, QueuedItem, StaleLease
 
@@ -126,9 +130,9 @@ async def _give_back(platform: Platform, item: Item) -> None:
 async def _send_back(platform: Platform, queue: Queue, message: Message, gone: Change) -> None:
     reason = reason_of(message)
     if reason is not None and reason.by == RULE:
-        await _to_rule(platform, message, reason, gone)
+        await _to_rule(platform, queue, message, reason, gone)
     elif reason is not None and reason.by == FUNCTION:
-        await _to_function(platform, message, reason, gone)
+        await _to_function(platform, queue, message, reason, gone)
     elif reason is not None and reason.by == QUEUE:
         target = await target_of(platform, None, message, queue)
         if isinstance(target, str):
@@ -140,7 +144,7 @@ async def _send_back(platform: Platform, queue: Queue, message: Message, gone: C
         raise Refused(_NO_WAY)
 
 
-async def _to_rule(platform: Platform, message: Message, reason: Reason, gone: Change) -> None:
+async def _to_rule(platform: Platform, queue: Queue, message: Message, reason: Reason, gone: Change) -> None:
     """As a replay to this rule alone: the rule's pattern is not asked, since it matched the event before."""
     rule = Arn.parse(reason.source)
     path = rule.resource.removeprefix("rule/")
@@ -149,8 +153,11 @@ async def _to_rule(platform: Platform, message: Message, reason: Reason, gone: C
     record = await platform.store.get(scope, RULE_RECORD, rule_key(bus, name))
     if record is None:
         raise Refused(f"The rule {name} does not exist any more.")
-    if reason.target not in {one["Arn"] for one in record.value.get("Targets", ())}:
+    targets = [one for one in record.value.get("Targets", ()) if one["Arn"] == reason.target]
+    if not targets:
         raise Refused(f"The rule {name} has no target {reason.target} any more.")
+    if queue.arn not in {one.get("DeadLetterConfig", {}).get("Arn") for one in targets}:
+        raise Refused(f"The rule {name} does not send dead letters of {reason.target} here: choose a queue.")
     if not reason.event_id:
         raise Refused("The message has not the event itself: its rule is to transform it.")
     audience = Audience(frozenset({name}), by_pattern=False, targets=frozenset({reason.target}))
@@ -159,7 +166,9 @@ async def _to_rule(platform: Platform, message: Message, reason: Reason, gone: C
     await platform.router.put([batch], [gone])
 
 
-async def _to_function(platform: Platform, message: Message, reason: Reason, gone: Change) -> None:
+async def _to_function(
+    platform: Platform, queue: Queue, message: Message, reason: Reason, gone: Change
+) -> None:
     """The invocation is a new one: the old one has ended."""
     arn = reason.source or await _function_of(platform, reason.request_id)
     if not arn:
@@ -167,13 +176,25 @@ async def _to_function(platform: Platform, message: Message, reason: Reason, gon
     parsed = Arn.parse(arn)
     ref = function_ref(Scope(parsed.account, parsed.region), arn)
     try:
-        await find_runnable(platform.invocables, ref)
+        runnable = await find_runnable(platform.invocables, ref)
     except AwsError as error:
         raise Refused(error.message) from None
+    if queue.arn not in await _dead_letter_arns(platform, runnable):
+        raise Refused(f"The function {ref.name} does not send what fails here: choose a queue.")
     payload = (reason.payload or message.body).encode()
     now = platform.clock.now_ms()
     invocation = QueuedInvocation.taken(ref, new_uuid(), payload, now, "")
     await platform.store.commit(gone, enqueue(invocation))
+
+
+async def _dead_letter_arns(platform: Platform, runnable: Runnable) -> set[str]:
+    """Where the function's asynchronous invocations go that fail, by the settings of all its versions and aliases."""
+    ref, config = runnable.ref, runnable.version["config"]
+    settings = await platform.store.list(ref.scope, EVENT_INVOKE, prefix=f"{ref.name}:")
+    return {
+        config.get("DeadLetterConfig", {}).get("TargetArn", ""),
+        *(Policy.of(one.value["config"]).on_failure for one in settings),
+    }
 
 
 async def _function_of(platform: Platform, request_id: str) -> str:
