@@ -12,6 +12,7 @@ from typing import Any, cast
 from delivery_rig import NoFunctions
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.clock import VirtualClock
+from nightbus.counters import HopCounts
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.router import Router
@@ -63,8 +64,9 @@ class Rig:
         self.backlog = FillableBacklog(self.store)
         vault = Vault()
         keys = Keys(self.store, vault, clock)
-        queues = Queues(self.store, clock, keys)
-        topics = Topics(self.store, queues, ENDPOINT)
+        self.hops = HopCounts()
+        queues = Queues(self.store, clock, keys, self.hops)
+        topics = Topics(self.store, queues, ENDPOINT, hops=self.hops)
         self.operations = OperationRegistry()
         self.platform = Platform(
             store=self.store,

@@ -24,6 +24,7 @@ SIZES = (256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 16_7
 _MOST_OPERATIONS = 1_000
 _MOST_RESULTS = 2_000
 _MOST_FUNCTIONS = 200
+_MOST_HOPS = 2_000
 
 
 class Histogram:
@@ -89,6 +90,19 @@ class RuleCounts:
 
     def __iter__(self) -> Iterator[tuple[str, RuleCount]]:
         return iter(list(self._known.items()))
+
+
+class HopCounts(ByLabel[tuple[str, str], list[int]]):
+    """Messages that no log tells of, by the ARNs of where they came from and of where they went.
+
+    From a topic to a queue in the commit of the publication, and from a queue to its dead-letter queue.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_MOST_HOPS, lambda: [0], ("other", "other"))
+
+    def add(self, source: str, target: str, messages: int = 1) -> None:
+        self[source, target][0] += messages
 
 
 class FunctionCount:
@@ -163,6 +177,7 @@ class Counters:
         self.functions: ByLabel[str, FunctionCount] = ByLabel(_MOST_FUNCTIONS, FunctionCount, "other")
         self.invocations = FunctionCount()  # of all functions
         self.commits = CommitCounts()
+        self.hops = HopCounts()
 
     def request(self, service: str, operation: str, result: str, seconds: float) -> None:
         """One answered request. `result`: "ok", or the error's code."""
@@ -214,4 +229,4 @@ class Counters:
         }
 
     def in_memory(self) -> dict[str, int]:
-        return {"functions counted": len(self.functions)}
+        return {"functions counted": len(self.functions), "hops counted": len(self.hops)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
+from nightbus.counters import HopCounts
 from nightbus.keys.directory import Keys
 from nightbus.keys.uses import WRITING, KeyUser, is_usable
 from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
@@ -24,9 +25,12 @@ _MOST_KNOWN = 10_000
 class Queues:
     """The queues of all accounts and regions of the node. Without `keys` no queue's key can be used."""
 
-    def __init__(self, store: Store, clock: Clock, keys: Keys | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, keys: Keys | None = None, hops: HopCounts | None = None
+    ) -> None:
         self._store = store
         self._keys = keys
+        self._hops = HopCounts() if hops is None else hops
         self._clock = clock
         self._queues = RecordCache(
             store, _MOST_KNOWN, [KIND], lambda record: (record.scope, record.key), self._load
@@ -153,7 +157,7 @@ class Queues:
         """
         dead = await self.find_arn(queue.redrive.arn) if queue.redrive is not None else None
         changes: list[Change] = []
-        given_up = 0
+        given_up = moves = 0
         for item, message, receives, _ in gone:
             expired = message.sent + queue.retention_ms <= now
             if dead is None and not expired:
@@ -163,7 +167,10 @@ class Queues:
             if dead is not None and not expired:
                 moved = replace(message, received=receives - 1, source=queue.arn)
                 changes.append(moved_to(dead, moved, now))
+                moves += 1
         await self._store.commit(*changes)
+        if dead is not None and moves:
+            self._hops.add(queue.arn, dead.arn, moves)
         return given_up
 
     async def _are_leased(self, queue: Queue, received: Sequence[Received]) -> bool:

@@ -13,6 +13,7 @@ import orjson
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.threads import LONG_TEXT, aside
+from nightbus.counters import HopCounts
 from nightbus.messaging.data_protection import OUTBOUND, protected
 from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.notification import (
@@ -48,10 +49,18 @@ SERVICE = "sns.amazonaws.com"
 class Topics:
     """The topics of all accounts and regions of the node; `endpoint` is its base URL, `vault` seals its signing key."""
 
-    def __init__(self, store: Store, queues: Queues, endpoint: str, vault: Vault | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queues: Queues,
+        endpoint: str,
+        vault: Vault | None = None,
+        hops: HopCounts | None = None,
+    ) -> None:
         self._store = store
         self._queues = queues
         self._endpoint = endpoint
+        self._hops = HopCounts() if hops is None else hops
         self.signer = Signer(store, endpoint, vault)
         self._topics = RecordCache(store, _MOST_KNOWN, [TOPIC, SUBSCRIPTION], _topic_of, self._load)
         self._windows = Windows(store)
@@ -160,6 +169,7 @@ class Topics:
             return
         in_commit = subscription.protocol == "sqs" and (topic.fifo or not topic.logs_queues)
         if in_commit and await self.add_to_queue(writes, topic, subscription, notification):
+            self._hops.add(topic.arn, subscription.endpoint)
             return
         delivery = {
             "scope": list(topic.scope),

@@ -199,8 +199,8 @@ class Node:
         log.debug(
             "%d deliveries wait from before", backlog.waiting
         )  # counted once, before anybody waits for it
-        queues = Queues(store, self.clock, keys)
-        topics = Topics(store, queues, self.endpoint, vault)
+        queues = Queues(store, self.clock, keys, self.counters.hops)
+        topics = Topics(store, queues, self.endpoint, vault, self.counters.hops)
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)

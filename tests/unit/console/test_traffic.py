@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from bus_rig import BUS, SCOPE, Rig, rig
+from bus_rig import BUS, QUEUE, SCOPE, Rig, rig
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.console.traffic.counts import KEPT_SECONDS, Counts, Flow
@@ -47,6 +48,26 @@ async def _count(bus: Rig, readers: TrafficReaders, name: str) -> int:
     fold = await readers.of(SCOPE)
     flow = fold.counts.since(60, bus.clock.now_ms()).get(name)
     return 0 if flow is None else flow.passed
+
+
+async def _topic_with_queues(bus: Rig) -> str:
+    """A topic with the queue `work`, from which a message that was received once goes to `dead`."""
+    dead = await bus.queue("dead")
+    policy = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "*",
+        "Resource": "*",
+    }
+    attributes = {
+        "Policy": json.dumps({"Statement": [policy]}),
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1}),
+        "VisibilityTimeout": "1",
+    }
+    await bus("CreateQueue", "sqs", QueueName="work", Attributes=attributes)
+    topic: str = (await bus("CreateTopic", "sns", Name="t"))["TopicArn"]
+    await bus("Subscribe", "sns", TopicArn=topic, Protocol="sqs", Endpoint=QUEUE.replace(":q", ":work"))
+    return topic
 
 
 class TestReaders:
@@ -89,6 +110,25 @@ class TestReaders:
         for _ in range(2050):
             await bus.put({})
         assert await _count(bus, readers, BUS) == 2050
+
+    async def test_messages_of_topics_and_to_dead_letter_queues(self, bus: Rig) -> None:
+        work, dead = QUEUE.replace(":q", ":work"), QUEUE.replace(":q", ":dead")
+        topic = await _topic_with_queues(bus)
+        readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic, bus.hops)
+        to_queue, to_dead = f"{topic} notifies {work}", f"{work} dead-letters {dead}"
+        assert await _count(bus, readers, to_queue) == 0
+        for _ in range(3):
+            await bus("Publish", "sns", TopicArn=topic, Message="m")
+        assert await _count(bus, readers, to_queue) == 3
+        queue = await bus.platform.queues.find_arn(work)
+        assert queue is not None
+        for _ in range(
+            2
+        ):  # the second receive finds that each was received once, which is as often as it may be
+            await bus.platform.queues.receive(queue, 10, 1, 0)
+            await bus.clock.advance(2)
+        assert await _count(bus, readers, to_dead) == 3
+        assert await _count(bus, readers, to_queue) == 3
 
     async def test_sources_without_end_are_one_producer(self, bus: Rig) -> None:
         readers = TrafficReaders(bus.store, bus.clock, bus.clock.monotonic)

@@ -13,7 +13,7 @@ def graphs_of(node: Node) -> Graphs:
 
 
 def traffic_of(node: Node) -> TrafficReaders:
-    return TrafficReaders(node.store, node.clock)
+    return TrafficReaders(node.store, node.clock, hops=node.counters.hops)
 
 
 def samples_of(node: Node) -> Samples:

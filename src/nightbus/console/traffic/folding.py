@@ -107,6 +107,12 @@ class Fold:
             edge = asked if " " in asked else edge_id(asked, g.INVOKES, node_id_of(note["function"]))
             self.counts.add(edge, entry.time, 0, 1)
 
+    def hop(self, source: str, target: str, time_ms: int, messages: int) -> None:
+        """From a topic to a queue, or from a queue to its dead-letter queue. Others' hops are not counted."""
+        if is_arn(source) and Arn.parse(source)[2:4] == (self.scope.region, self.scope.account):
+            kind = g.NOTIFIES if ":sns:" in source else g.DEAD_LETTERS
+            self.counts.add(edge_id(source, kind, target), time_ms, messages)
+
     def invocations(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             one = invocation_of(entry)

@@ -1,7 +1,9 @@
 """Reads the traffic of the scopes that somebody looks at, and nothing of the others.
 
 The first look reads the end of each log, later ones what came since. So accepting events costs nothing for it, the
-figures outlive a restart, and they are those of all nodes on the store. Nobody asked for two minutes: it is forgotten.
+figures outlive a restart, and they are those of all nodes on the store. Only what goes from a topic to a queue, or from
+a queue to its dead-letter queue, is that of this node since the first look. Nobody asked for two minutes: it is
+forgotten.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.console.traffic.folding import Fold
+from nightbus.counters import HopCounts
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.delivery.trace_log import BROUGHT, INVOKED, PUBLISHED, RAN, SENT
 from nightbus.functions.logs.invocation_log import INVOCATIONS
@@ -30,9 +33,13 @@ _HISTORY, _OUTCOMES = history_log(""), outcome_log("")
 class TrafficReader:
     """The traffic of one scope."""
 
-    def __init__(self, store: Store, clock: Clock, time: Callable[[], float], scope: Scope) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, time: Callable[[], float], scope: Scope, hops: HopCounts
+    ) -> None:
         self.fold = Fold(scope)
         self.asked = time()
+        self._hops = hops
+        self._hops_before = {key: count[0] for key, count in hops.items()}
         self._store = store
         self._clock = clock
         self._time = time
@@ -46,6 +53,7 @@ class TrafficReader:
         async with self._lock:
             if self._time() - self._read_at >= _FRESH_SECONDS:
                 await self._advance()
+                self._count_hops()
                 self._read_at, self._has_looked = self._time(), True
         return self.fold
 
@@ -84,6 +92,15 @@ class TrafficReader:
         else:
             count()
 
+    def _count_hops(self) -> None:
+        """What no log tells of is counted in memory, since this node's start, and shown from the first look on."""
+        second_before = self._clock.now_ms() - 1000  # somebody who looks does so each second
+        for key, count in list(self._hops.items()):
+            passed = count[0] - self._hops_before.get(key, 0)
+            if passed:
+                self._hops_before[key] = count[0]
+                self.fold.hop(*key, second_before, passed)
+
     async def _of_buses(self, prefix: str) -> dict[str, Sequence[Entry]]:
         names = await self._store.logs(self._scope, prefix)
         return {name.removeprefix(prefix): await self._new(self._scope, name) for name in names}
@@ -114,8 +131,15 @@ class TrafficReaders:
     stopped the node's clock.
     """
 
-    def __init__(self, store: Store, clock: Clock, time: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        time: Callable[[], float] | None = None,
+        hops: HopCounts | None = None,
+    ) -> None:
         self._store = store
+        self._hops = HopCounts() if hops is None else hops
         self._clock = clock
         self._time = time or asyncio.get_running_loop().time
         self._readers: dict[Scope, TrafficReader] = {}
@@ -129,7 +153,9 @@ class TrafficReaders:
         if reader is None:
             if len(self._readers) >= _MOST_READERS:
                 del self._readers[min(self._readers, key=lambda one: self._readers[one].asked)]
-            reader = self._readers[scope] = TrafficReader(self._store, self._clock, self._time, scope)
+            reader = self._readers[scope] = TrafficReader(
+                self._store, self._clock, self._time, scope, self._hops
+            )
         reader.asked = now
         return await reader.advance()
 

@@ -69,6 +69,9 @@ def _deliveries(counters: Counters) -> Iterator[Family]:
     ]
     text = "Attempts at a delivery, by what followed: retried ones are tried again, given_up ones are not."
     yield Family("nightbus_deliveries", "counter", text, ("origin", "target", "outcome"), attempts)
+    hops = limited((key, count[0]) for key, count in sorted(counters.hops.items()))
+    text = "Messages from a topic to a queue in its commit, or from a queue to its dead-letter queue."
+    yield Family("nightbus_message_hops", "counter", text, ("source", "destination"), hops)
     text = "Deliveries that could not be a part of the event's commit, and were queued."
     yield counter("nightbus_deliveries_queued", text, counters.events.queued)
     letters: list[Sample] = [(("sent",), counters.buried), (("refused",), counters.lost)]
