@@ -75,7 +75,7 @@ def main() -> None:
 
     class Shared(MemoryStore):
         @classmethod
-        def open(cls, folder: Path, clock: Clock, durable: bool = True) -> MemoryStore:
+        def open(cls, folder: Path, clock: Clock, durable: bool = True, counts: object = None) -> MemoryStore:
             locks.append(FolderLock.acquire(folder))
             return cls(cluster, clock)
 

@@ -30,7 +30,7 @@ CLIENTS = tuple(
     f"@aws-sdk/client-{name}"
     for name in (
         "cloudcontrol", "cloudformation", "cloudtrail", "cloudwatch-logs", "ecr", "eventbridge", "iam", "kms",
-        "lambda", "s3", "secrets-manager", "sns", "sqs", "ssm", "sts",
+        "lambda", "s3", "schemas", "secrets-manager", "sns", "sqs", "ssm", "sts",
     )
 )  # fmt: skip
 _LARGEST_FILE = 16 * 1024 * 1024
