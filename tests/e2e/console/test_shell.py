@@ -61,9 +61,9 @@ def test_the_menu_of_a_narrow_page_opens_leads_and_closes(
 ) -> None:
     with opened(browser, shop.node.port, signed_in, NARROW) as console:
         page = console.visit("/events")
-        expect(page.get_by_role("link", name="Overview")).to_be_hidden()
+        expect(page.get_by_role("link", name="Overview", exact=True)).to_be_hidden()
         page.get_by_role("button", name="Menu", exact=True).click()
-        page.get_by_role("link", name="Overview").click()
+        page.get_by_role("link", name="Overview", exact=True).click()
         expect(page.locator("h1")).to_have_text("Overview")
         expect(page.get_by_role("navigation", name="Console")).to_be_hidden()
 
