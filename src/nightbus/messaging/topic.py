@@ -27,6 +27,7 @@ from nightbus.store.interface import Record
 
 TOPIC = "sns/topic"
 SUBSCRIPTION = "sns/subscription"
+LEFT_OUT = "sns/left-out"  # by subscription: written by each publication that leaves it to the replay
 ENDED = "sns/ended-subscription"  # those that may still be restored by the token of the message that said so
 PUBLISH = "SNS:Publish"
 BODY_SCOPE = "MessageBody"

@@ -28,6 +28,7 @@ from nightbus.messaging.queue_writes import Accepted, Incoming, QueueWrites
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.signing import LENGTH, Signer
 from nightbus.messaging.topic import (
+    LEFT_OUT,
     SUBSCRIPTION,
     TOPIC,
     Subscription,
@@ -37,7 +38,7 @@ from nightbus.messaging.topic import (
     subscription_key,
     topic_address,
 )
-from nightbus.store.interface import SYSTEM, Append, Enqueue, RecordName, RequireRecord, Store
+from nightbus.store.interface import SYSTEM, Append, Enqueue, PutRecord, RecordName, RequireRecord, Store
 from nightbus.store.record_cache import RecordCache
 from nightbus.store.vault import Vault
 
@@ -165,7 +166,8 @@ class Topics:
     ) -> None:
         if subscription.replaying and not notification.replayed:
             known = RequireRecord(topic.scope, SUBSCRIPTION, subscription.key, subscription.revision)
-            writes.changes.append(known)  # the replay finds the notification in the archive
+            # The replay finds the notification in the archive, and cannot end between this and its last look at it.
+            writes.changes += [known, PutRecord(topic.scope, LEFT_OUT, subscription.key, {})]
             return
         in_commit = subscription.protocol == "sqs" and (topic.fifo or not topic.logs_queues)
         if in_commit and await self.add_to_queue(writes, topic, subscription, notification):

@@ -2,8 +2,8 @@
 
 A replay without an ending point has the subscription's new messages too: while it goes on, publishing leaves the
 subscription out, since the archive has the message. Such a publishing commit requires the subscription's record as it
-was. So once the record says that the replay is complete, no commit leaves the subscription out any more, and what was
-left out until then is found by one more read of the archive.
+was, and writes the subscription's LEFT_OUT record. The commit that completes the replay requires that record as it was
+before the last read of the archive. So nothing is left out after that read, and what is published later comes later.
 """
 
 from __future__ import annotations
@@ -20,11 +20,21 @@ from nightbus.aws.ids import new_hex
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.messaging.notification import Notification
-from nightbus.messaging.topic import SUBSCRIPTION, Subscription, Topic, archive_log, topic_arn
+from nightbus.messaging.topic import LEFT_OUT, SUBSCRIPTION, Subscription, Topic, archive_log, topic_arn
 from nightbus.services.context import Platform
 from nightbus.services.sns.archives.policies import ReplayPolicy
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import SYSTEM, Change, Enqueue, Entry, Item, PutRecord, Record
+from nightbus.store.interface import (
+    SYSTEM,
+    Change,
+    DeleteRecord,
+    Enqueue,
+    Entry,
+    Item,
+    PutRecord,
+    Record,
+    RequireRecord,
+)
 
 REPLAYS = "sns/replays"  # the queue, with an item for each replay
 IN_PROGRESS, COMPLETED = "In progress", "Completed"
@@ -81,9 +91,13 @@ async def _replay_some(platform: Platform, item: Item, scope: Scope, key: str, r
     record = await store.get(scope, SUBSCRIPTION, key)
     replay = record.value.get("replay") if record is not None else None
     topic = await platform.topics.find_arn(topic_arn(scope, key.partition(":")[0]))
-    if record is None or topic is None or not replay or replay["id"] != replay_id:
+    if record is None or topic is None:
+        await store.commit(item.acknowledge(), DeleteRecord(scope, LEFT_OUT, key))
+        return
+    if not replay or replay["id"] != replay_id:
         await store.commit(item.acknowledge())
         return
+    left_out = await store.get(scope, LEFT_OUT, key)  # before the archive is read
     entries = await store.read(
         scope,
         archive_log(topic.topic),
@@ -96,7 +110,8 @@ async def _replay_some(platform: Platform, item: Item, scope: Scope, key: str, r
         await store.commit(item.acknowledge())
     elif not entries:
         completed = _changed(scope, record, {**replay, "status": COMPLETED})
-        await store.commit(completed, item.give_back(now, item.data))
+        unchanged = RequireRecord(scope, LEFT_OUT, key, left_out.revision if left_out is not None else 0)
+        await store.commit(completed, unchanged, item.give_back(now, item.data))
     else:
         await _deliver(platform, topic, record, entries, [item.give_back(now, item.data)])
 
