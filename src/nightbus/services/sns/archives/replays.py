@@ -111,7 +111,7 @@ async def _replay_some(platform: Platform, item: Item, scope: Scope, key: str, r
     elif not entries:
         completed = _changed(scope, record, {**replay, "status": COMPLETED})
         unchanged = RequireRecord(scope, LEFT_OUT, key, left_out.revision if left_out is not None else 0)
-        await store.commit(completed, unchanged, item.give_back(now, item.data))
+        await store.commit(completed, unchanged, item.acknowledge())
     else:
         await _deliver(platform, topic, record, entries, [item.give_back(now, item.data)])
 
