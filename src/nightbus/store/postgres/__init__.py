@@ -1,0 +1,1 @@
+"""The store that several nodes share: the four primitives in one PostgreSQL database."""

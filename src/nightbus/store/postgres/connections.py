@@ -1,0 +1,66 @@
+"""Opens a node's connections to the database: a pool for reads and leases, one that writes, one that listens.
+
+The driver (asyncpg) is imported here and in no module that a node with an embedded store loads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_MOST_READERS = 8
+_STATEMENT_SECONDS = 30.0
+# A node that stops in the middle of a transaction (SIGSTOP, a cut cable) holds locks which others wait for.
+_IDLE_IN_TRANSACTION_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`url` is a PostgreSQL URI, as libpq takes it (`postgresql://user@host:5432/database?sslmode=...`), without
+    secrets in what is logged: `shown` is that. `schema` has the tables. `polls`: do without what not every database
+    with PostgreSQL's protocol has (LISTEN and NOTIFY, advisory locks).
+    """
+
+    url: str
+    schema: str = "nightbus"
+    polls: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password and its parameters."""
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self.url)
+        _, _, host = parts.netloc.rpartition("@")
+        return f"{parts.scheme}://{host}{parts.path}"
+
+    async def connect(self, *, name: str = "nightbus") -> asyncpg.Connection:
+        """One connection outside of any pool. Raises asyncpg.PostgresError, OSError, TimeoutError."""
+        import asyncpg
+
+        return await asyncpg.connect(
+            self.url, command_timeout=_STATEMENT_SECONDS, server_settings=self._settings(name)
+        )
+
+    async def pool(self, size: int = _MOST_READERS, *, name: str = "nightbus") -> asyncpg.Pool:
+        """Raises asyncpg.PostgresError, OSError, TimeoutError."""
+        import asyncpg
+
+        return await asyncpg.create_pool(
+            self.url,
+            min_size=1,
+            max_size=size,
+            command_timeout=_STATEMENT_SECONDS,
+            server_settings=self._settings(name),
+        )
+
+    def _settings(self, name: str) -> dict[str, str]:
+        return {
+            "application_name": name,
+            "search_path": f'"{self.schema}"',
+            "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS),
+            "timezone": "UTC",
+        }

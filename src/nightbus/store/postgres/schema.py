@@ -1,0 +1,110 @@
+"""Defines how the four primitives lie in one PostgreSQL database, which any number of nodes share.
+
+Each key begins with the column by which a distributed PostgreSQL would place its rows: the scope of a record or a name,
+the number of a log or a queue for what lies in it. Nothing refers to another table by a foreign key.
+
+`name` gives logs and queues their numbers. A commit that appends to a log locks the log's row until it ends and takes
+the next positions from `newest`: so of one log the offsets are in the order of the commits, and who has read as far as
+one offset has missed none before it. A commit that puts something into a queue holds its row by a shared lock, which
+only the end of the queue conflicts with.
+
+An item's `ready` is when it may be offered next: its due time, or the end of its lease. So an item is leased, or put
+off by the holder of a lease, where `ready` differs from `due`.
+
+`change` tells the nodes which records the commits touched, in the order of `seq`, which comes from the one row of
+`feed`. Times are UTC milliseconds. Keys of records are the bytes of their UTF-8 text, which sort as the interface
+promises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncpg
+
+VERSION = 1
+_LOCK = 0x6E_62_73_63  # "nbsc": of the advisory lock that a node holds while it makes or changes tables
+
+_TABLES = """
+CREATE TABLE meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+CREATE SEQUENCE name_ids;
+CREATE TABLE name (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+                   id bigint NOT NULL DEFAULT nextval('name_ids'), newest bigint NOT NULL DEFAULT 0,
+                   ended_at bigint, PRIMARY KEY (scope, kind, name)) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX name_by_id ON name (id);
+CREATE TABLE record (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, key bytea NOT NULL,
+                     revision bigint NOT NULL, form integer NOT NULL, value bytea NOT NULL,
+                     PRIMARY KEY (scope, kind, key));
+CREATE INDEX record_by_kind ON record (kind, scope);
+CREATE TABLE entry (log bigint NOT NULL, position bigint NOT NULL, time bigint NOT NULL,
+                    key text COLLATE "C" NOT NULL, once text COLLATE "C", data bytea NOT NULL,
+                    PRIMARY KEY (log, position));
+CREATE INDEX entry_by_time ON entry (log, time, position);
+CREATE INDEX entry_by_key ON entry (log, key, position) WHERE key <> '';
+CREATE INDEX entry_by_once ON entry (log, once, position) WHERE once IS NOT NULL;
+CREATE SEQUENCE item_ids;
+CREATE TABLE item (queue bigint NOT NULL, id bigint NOT NULL, due bigint NOT NULL, ready bigint NOT NULL,
+                   grp text COLLATE "C" NOT NULL DEFAULT '', data bytea NOT NULL, token bigint NOT NULL DEFAULT 0,
+                   attempts integer NOT NULL DEFAULT 0, first bigint NOT NULL DEFAULT 0, holder bigint,
+                   PRIMARY KEY (queue, id));
+CREATE INDEX item_by_ready ON item (queue, ready, id);
+CREATE INDEX item_leased ON item (queue, due, id) WHERE ready <> due;
+CREATE INDEX item_by_group ON item (queue, grp, id) WHERE grp <> '';
+CREATE INDEX item_by_holder ON item (holder) WHERE holder IS NOT NULL;
+CREATE TABLE blob (digest text COLLATE "C" PRIMARY KEY, size bigint NOT NULL, md5 text NOT NULL,
+                   put_at bigint NOT NULL);
+CREATE TABLE blob_chunk (digest text COLLATE "C" NOT NULL, number integer NOT NULL, data bytea NOT NULL,
+                         PRIMARY KEY (digest, number));
+ALTER TABLE blob_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE blob_owner (digest text COLLATE "C" NOT NULL, owner text COLLATE "C" NOT NULL,
+                         PRIMARY KEY (digest, owner));
+CREATE TABLE feed (only boolean PRIMARY KEY CHECK (only), seq bigint NOT NULL) WITH (fillfactor = 10);
+INSERT INTO feed VALUES (true, 0);
+CREATE TABLE change (seq bigint PRIMARY KEY, at bigint NOT NULL, node bigint NOT NULL, names bytea NOT NULL);
+CREATE SEQUENCE node_ids;
+CREATE TABLE node (id bigint PRIMARY KEY, name text NOT NULL, url text NOT NULL, version text NOT NULL,
+                   started bigint NOT NULL, heartbeat bigint NOT NULL, draining boolean NOT NULL DEFAULT false,
+                   load bytea NOT NULL);
+CREATE TABLE secret (name text COLLATE "C" PRIMARY KEY, sealed text NOT NULL);
+"""
+
+# From each version to the next one.
+_STEPS: dict[int, str] = {}
+
+
+class NewerSchema(Exception):
+    """The database was written by a newer Nightbus."""
+
+
+async def prepare(connection: asyncpg.Connection, schema: str) -> None:
+    """Make the schema in a new database, and bring an older one up to date, while no other node does.
+
+    Raises NewerSchema.
+    """
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        async with connection.transaction():
+            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+            version = await _version(connection, schema)
+            if version > VERSION:
+                raise NewerSchema(
+                    f"the database was written by a newer Nightbus (schema {version}, this one knows {VERSION})"
+                )
+            if version == 0:
+                await connection.execute(_TABLES)
+            for older in range(max(version, 1), VERSION):
+                await connection.execute(_STEPS[older])
+            if version < VERSION:
+                await connection.execute(
+                    "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    str(VERSION),
+                )
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def _version(connection: asyncpg.Connection, schema: str) -> int:
+    if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".meta') is None:
+        return 0
+    return int(await connection.fetchval("SELECT value FROM meta WHERE key = 'schema'") or 0)
