@@ -5,7 +5,7 @@ The driver (asyncpg) is imported here and in no module that a node with an embed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Database:
     with PostgreSQL's protocol has (LISTEN and NOTIFY, advisory locks).
     """
 
-    url: str
+    url: str = field(repr=False)
     schema: str = "nightbus"
     polls: bool = False
 

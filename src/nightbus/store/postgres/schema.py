@@ -59,7 +59,7 @@ CREATE TABLE blob_chunk (digest text COLLATE "C" NOT NULL, number integer NOT NU
 ALTER TABLE blob_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 CREATE TABLE blob_owner (digest text COLLATE "C" NOT NULL, owner text COLLATE "C" NOT NULL,
                          PRIMARY KEY (digest, owner));
-CREATE TABLE feed (only boolean PRIMARY KEY CHECK (only), seq bigint NOT NULL) WITH (fillfactor = 10);
+CREATE TABLE feed (id boolean PRIMARY KEY CHECK (id), seq bigint NOT NULL) WITH (fillfactor = 10);
 INSERT INTO feed VALUES (true, 0);
 CREATE TABLE change (seq bigint PRIMARY KEY, at bigint NOT NULL, node bigint NOT NULL, names bytea NOT NULL);
 CREATE SEQUENCE node_ids;
