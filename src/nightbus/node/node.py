@@ -159,7 +159,10 @@ class Node:
     async def start(self) -> None:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse, VaultClosed."""
         durable = self._temporary is None and self.virtual is None
-        store = SqliteStore.open(self.folder, self.clock, durable=durable, counts=self.counters.commits)
+        inline = self.virtual is not None
+        store = SqliteStore.open(
+            self.folder, self.clock, durable=durable, counts=self.counters.commits, inline=inline
+        )
         store.announce(urlsplit(self.endpoint).port or 0)
         self.operator_key, self.metrics_key = write_operator_key(self.folder), metrics_key(self.folder)
         self.store: Store = store

@@ -19,12 +19,17 @@ def _sqlite(folder: Path) -> Open:
     return lambda clock: SqliteStore.open(folder, clock, durable=False)
 
 
+def _inline(folder: Path) -> Open:
+    """As a node for tests opens it."""
+    return lambda clock: SqliteStore.open(folder, clock, durable=False, inline=True)
+
+
 def _memory(folder: Path) -> Open:
     cluster = MemoryCluster()
     return lambda clock: MemoryStore(cluster, clock)
 
 
-BACKENDS: dict[str, Callable[[Path], Open]] = {"sqlite": _sqlite, "memory": _memory}
+BACKENDS: dict[str, Callable[[Path], Open]] = {"sqlite": _sqlite, "sqlite-inline": _inline, "memory": _memory}
 LEASES_LAST = {"memory"}  # where the leases outlive a node
 
 

@@ -59,7 +59,7 @@ class SqliteStore:
     """Implements `nightbus.store.interface.Store`."""
 
     def __init__(
-        self, folder: Path, clock: Clock, durable: bool, lock: FolderLock, counts: CommitCounts
+        self, folder: Path, clock: Clock, durable: bool, lock: FolderLock, counts: CommitCounts, inline: bool
     ) -> None:
         self._clock = clock
         self._lock = lock
@@ -79,6 +79,7 @@ class SqliteStore:
         self._queues = QueueLeases(self._loop_reader)
         self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
+        self._inline = inline
         checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)
         self._names = Names(self._writing)
         self._writer = Writer(
@@ -90,17 +91,25 @@ class SqliteStore:
             checkpoints.make_room,
             clock.now_ms,
             counts,
+            inline=inline,
         )
         self._background.submit(self._blobs.sweep, self._is_owned)
 
     @classmethod
     def open(
-        cls, folder: Path, clock: Clock, durable: bool = True, counts: CommitCounts | None = None
+        cls,
+        folder: Path,
+        clock: Clock,
+        durable: bool = True,
+        counts: CommitCounts | None = None,
+        *,
+        inline: bool = False,
     ) -> SqliteStore:
-        """`counts` takes the numbers of its commits. Raises FolderInUse, NewerSchema."""
+        """`counts` takes the numbers of its commits. `inline`: short reads and commits are done on the event loop, not
+        by threads, for a test's node that has little to store. Raises FolderInUse, NewerSchema."""
         lock = FolderLock.acquire(folder)
         try:
-            return cls(folder, clock, durable, lock, counts or CommitCounts())
+            return cls(folder, clock, durable, lock, counts or CommitCounts(), inline)
         except BaseException:
             lock.release()
             raise
@@ -351,6 +360,8 @@ class SqliteStore:
     async def _in_reader(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        if self._inline:
+            return work(self._range_reader, *args, **kwargs)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader, lambda: work(self._range_reader, *args, **kwargs))
 

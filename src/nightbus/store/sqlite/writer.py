@@ -85,6 +85,9 @@ class Writer:
     `settle` on its event loop before the caller goes on, also with the id of its first enqueued item; it says whether
     it woke somebody. `after_group` is the time to look at the size of the write-ahead log; `make_room` is called before
     a failed group is tried again, for where the disk is full that log may be in the way.
+
+    With `inline` there is no thread, and no patience: a group is written at the end of the turn, on the event loop.
+    That is for a node that serves one test and does not sync: to wake the thread takes longer than to write.
     """
 
     def __init__(
@@ -97,6 +100,8 @@ class Writer:
         make_room: Callable[[], None],
         now_ms: Callable[[], int],
         counts: CommitCounts,
+        *,
+        inline: bool = False,
     ) -> None:
         self._connection = connection
         self._names = names
@@ -114,8 +119,10 @@ class Writer:
         self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}  # of turns that only wait
         self._changes = RowChanges(connection, names, blobs)
-        self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if not inline:
+            self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
+            self._thread.start()
 
     async def submit(self, changes: Sequence[Change], settle: Settle, patience: float = 0.0) -> None:
         """Handed over at the end of the loop's turn, since each hand-over wakes a thread; with `patience` after so many
@@ -123,6 +130,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         kinds = set(map(type, changes))
         batch = _Batch(changes, settle, loop, loop.create_future(), kinds <= COLLECTED, AppendOnce in kinds)
+        if self._thread is None:
+            patience = 0.0
         with self._gate:
             if self._closed:
                 raise StoreClosed("the store is closed")
@@ -147,6 +156,8 @@ class Writer:
             batches = self._turns.pop(loop, None)
             if batches:
                 self._waiting.put(batches)
+            if self._thread is None:
+                self._write_waiting()
 
     def close(self) -> None:
         """Blocks until what was submitted is written."""
@@ -156,26 +167,36 @@ class Writer:
                 self._waiting.put(batches)
             self._turns.clear()
             self._waiting.put(None)
-        self._thread.join()
+            if self._thread is None:
+                self._write_waiting()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _write_waiting(self) -> None:
+        while not self._waiting.empty():
+            self._write_next()
 
     def _run(self) -> None:
-        running = True
-        while running:
-            turn = self._waiting.get()
-            batches: list[_Batch] = []
-            with contextlib.suppress(queue.Empty):
-                while turn is not None:
-                    batches += turn
-                    if len(batches) >= _MOST_TOGETHER:
-                        break
-                    turn = self._waiting.get_nowait()
-            running = turn is not None
-            if batches:
-                try:
-                    self._write(batches)
-                except Exception as fault:  # this thread is the only one: without it no commit would ever end
-                    log.exception("the writer of the store failed")
-                    self._report(batches, [fault] * len(batches))
+        while self._write_next():
+            pass
+
+    def _write_next(self) -> bool:
+        """Write a group, once there is one. Returns whether another one may follow."""
+        turn = self._waiting.get()
+        batches: list[_Batch] = []
+        with contextlib.suppress(queue.Empty):
+            while turn is not None:
+                batches += turn
+                if len(batches) >= _MOST_TOGETHER:
+                    break
+                turn = self._waiting.get_nowait()
+        if batches:
+            try:
+                self._write(batches)
+            except Exception as fault:  # this thread is the only one: without it no commit would ever end
+                log.exception("the writer of the store failed")
+                self._report(batches, [fault] * len(batches))
+        return turn is not None
 
     def _write(self, batches: list[_Batch]) -> None:
         began = time.perf_counter()
