@@ -1,6 +1,6 @@
 """Measures the console's API: each path over 50,000 events and 200 rules, and the live stream at 500 events a second.
 
-    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N] [--holds]
+    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N] [--holds | --first-view]
 
 It starts a node of its own. Two thirds of the events match a rule with a queue as its target, each twentieth one a rule
 whose queue is gone, the others no rule. Of a call everything counts that a client waits for. The lag of the live stream
@@ -27,7 +27,9 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from api_requests import Caller, as_operator
+from console_first_view import measure_first_view
+
+from api_requests import Caller, as_operator, new_code
 from nodes import RunningNode
 
 _POLICY = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}}'
@@ -49,12 +51,20 @@ def main() -> None:
         action="store_true",
         help="measure only for how long calls hold the event loop, which slows the node",
     )
+    parser.add_argument(
+        "--first-view",
+        action="store_true",
+        help="measure only how soon a cold Chromium shows the overview (console_first_view.py)",
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nightbus-bench-") as folder:
         node = RunningNode(Path(folder) / "data", {"NIGHTBUS_MEASURE_HOLDS": "1"} if given.holds else {})
         try:
             make_rules(node, given.rules)
             make_events(node, given.events, given.rules)
+            if given.first_view:
+                measure_first_view(node.port, new_code(node), given.calls)
+                return
             caller = as_operator(node)
             for label, path, query in paths(caller):
                 if given.holds:

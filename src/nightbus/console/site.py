@@ -7,7 +7,7 @@ from nightbus.console.api.application import Api
 from nightbus.console.headers import PAGE_HEADERS
 from nightbus.console.mount import API, CONSOLE
 from nightbus.console.sessions import Sessions
-from nightbus.console.web_files import SHELL, WebFiles
+from nightbus.console.web_files import WebFiles
 from nightbus.node.admin.request import AdminRequest
 
 SIGN_IN = f"{CONSOLE}/sign-in"
@@ -34,8 +34,12 @@ class Site:
 
     async def _send_file(self, request: AdminRequest, path: str) -> None:
         """A file of `web`, or the page that shows what any other path stands for."""
-        name = path[len(_WEB) :] if path.startswith(_WEB) else _SIGN_IN_PAGE if path == SIGN_IN else SHELL
-        file = await self._files.find(name)
+        if path.startswith(_WEB):
+            file = await self._files.find(path[len(_WEB) :])
+        elif path == SIGN_IN:
+            file = await self._files.find(_SIGN_IN_PAGE)
+        else:
+            file = await self._files.shell(path[len(CONSOLE) :])
         if file is None:
             await _send_plain(request, 404, "There is no such file of the console.\n", [])
             return

@@ -1,8 +1,8 @@
 """Reads the files of the console from the package, compresses each once, and says how long a browser may keep them.
 
 The shell (`index.html`) is asked for each time. It names the other files below a folder `v-VERSION` that stands for the
-state of all of them, so a browser keeps those for good, and pages are never of two releases. A file without the version
-is kept too, and asked for by its ETag.
+state of all of them, so a browser keeps those for good, and pages are never of two releases. The shell of each page
+also names the modules that the page needs. A file without the version is kept too, and asked for by its ETag.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightbus.bounded import Bounded
+from nightbus.console.web_modules import preloads, route_of
 
 FOLDER = Path(__file__).parent / "web"
 SHELL = "index.html"
@@ -22,6 +23,8 @@ _LINKS = b"/_nightbus/console/web/"
 _VERSION = re.compile(r"v-([0-9a-f]{16})/(.+)", re.ASCII)
 _FOR_GOOD = b"private, max-age=31536000, immutable"
 _MOST_FILES = 500
+_MOST_SHELLS = 100  # one for each route
+_PRELOADS = b"<!-- preloads -->"
 _LEAST_COMPRESSED = 512
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -70,21 +73,48 @@ class WebFiles:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
         self._read: Bounded[str, WebFile] = Bounded(_MOST_FILES)
+        self._shells: Bounded[str, WebFile] = Bounded(_MOST_SHELLS)
+        self._lasting: Bounded[str, WebFile] = Bounded(_MOST_FILES)
+        self._version = ""  # of the newest shell
 
     async def find(self, name: str) -> WebFile | None:
         """The file, as it is now; None where there is none that is to be shown. `name` may begin with a version."""
+        kept = self._lasting.get(name)
+        if kept is not None:
+            return kept
         versioned = _VERSION.fullmatch(name)
         plain = versioned[2] if versioned else name
-        known = self._read.get(plain)
-        file = await asyncio.to_thread(self._load_shell if plain == SHELL else self._load, plain, known)
+        if plain == SHELL:
+            return await self.shell("/")
+        version, known = self._version, self._read.get(plain)
+        file = await asyncio.to_thread(self._load, plain, known)
         if file is not None and file is not known:
             self._read[plain] = file
         if file is None or versioned is None:
             return file
         # An old page that is still open names the version that it knows, and gets what there is now.
-        shell = self._read.get(SHELL)
-        current = shell is not None and shell.state == versioned[1]
-        return replace(file, lasting=current and plain != SHELL)
+        file = replace(file, lasting=version == versioned[1])
+        if file.lasting and version == self._version:
+            self._lasting[name] = file
+        return file
+
+    async def shell(self, path: str) -> WebFile | None:
+        """The shell as the page at `path` below the console needs it: it names that page's modules."""
+        version, route = await asyncio.to_thread(self._state, path)
+        if version != self._version:
+            self._version = version
+            self._lasting.clear()
+            self._shells.clear()
+        known = self._shells.get(route[0])
+        if known is not None:
+            return known
+        shell = await asyncio.to_thread(self._load_shell, route, version)
+        if shell is not None:
+            self._shells[route[0]] = shell
+        return shell
+
+    def _state(self, path: str) -> tuple[str, tuple[str, str, str]]:
+        return self.version(), route_of(self._folder, path)
 
     def version(self) -> str:
         """Stands for the names, sizes and times of all files."""
@@ -97,12 +127,11 @@ class WebFiles:
                 )
         return digest.hexdigest()[:16]
 
-    def _load_shell(self, name: str, known: WebFile | None) -> WebFile | None:
-        version = self.version()
-        if known is not None and known.state == version:
-            return known
+    def _load_shell(self, route: tuple[str, str, str], version: str) -> WebFile | None:
+        _, style, module = route
         try:
-            body = (self._folder / name).read_bytes()
+            body = (self._folder / SHELL).read_bytes()
+            body = body.replace(_PRELOADS, preloads(self._folder, style, module).encode())
         except OSError:
             return None
         return _made(body.replace(_LINKS, b"%bv-%b/" % (_LINKS, version.encode())), _TYPES[".html"], version)
@@ -123,7 +152,7 @@ class WebFiles:
             return None
 
     def in_memory(self) -> dict[str, int]:
-        return {"files of the console": len(self._read)}
+        return {"files of the console": len(self._read) + len(self._lasting) + len(self._shells)}
 
 
 def _read(path: Path, kind: str, state: tuple[int, int]) -> WebFile:

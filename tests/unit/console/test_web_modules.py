@@ -7,45 +7,48 @@ from pathlib import Path
 
 import pytest
 
-from nightbus.console.web_files import FOLDER
+from nightbus.console.web_files import FOLDER, WebFiles
+from nightbus.console.web_modules import closure, imports, route_of, routes
 
-_IMPORT = re.compile(
-    r"""(?:^|;|\})\s*(?:import|export)\b[^;'"()]*?from\s*["']([^"']+)["']|import\(["']([^"']+)["']\)""", re.M
-)
-_WEB = "/_nightbus/console/web/"
+_FROM = re.compile(r"""\bfrom\s*["'](\.[^"']+)["']""")
 MODULES = sorted(FOLDER.rglob("*.js"))
-INDEX = (FOLDER / "index.html").read_text()
-
-
-def imports(module: Path, *, dynamic: bool) -> set[Path]:
-    """The modules that one imports, with those that it loads later if `dynamic`."""
-    found = _IMPORT.findall(module.read_text())
-    names = [static or (later if dynamic else "") for static, later in found]
-    return {(module.parent / name).resolve() for name in names if name}
-
-
-def closure(module: Path) -> set[Path]:
-    seen: set[Path] = set()
-    turn = [module.resolve()]
-    while turn:
-        one = turn.pop()
-        if one not in seen:
-            seen.add(one)
-            turn += imports(one, dynamic=False)
-    return seen
+_DYNAMIC = re.compile(r"""import\(["']\./([^"']+)["']\)""")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_each_import_leads_to_a_file(module: Path) -> None:
-    missing = [str(one) for one in imports(module, dynamic=True) if not one.is_file()]
-    assert missing == []
+    found = imports(FOLDER, str(module.relative_to(FOLDER)))
+    assert len(found) == len(set(_FROM.findall(module.read_text())))
+    assert [one for one in found if not (FOLDER / one).is_file()] == []
 
 
-def test_the_page_fetches_at_once_all_that_the_shell_needs() -> None:
-    preloaded = {
-        (FOLDER / name).resolve() for name in re.findall(rf'modulepreload" href="{_WEB}([^"]+)"', INDEX)
-    }
-    assert preloaded == closure(FOLDER / "app.js") - {(FOLDER / "app.js").resolve()}
+def test_each_page_has_a_route_that_is_read() -> None:
+    text = (FOLDER / "routes.js").read_text()
+    found = list(routes(FOLDER))
+    assert [module for _, _, module in found] == _DYNAMIC.findall(text)
+    assert [path for path, _, _ in found] == re.findall(r"\{ path: '([^']+)', nav:", text)
+    assert [one for one in found if one[1] and not (FOLDER / "style" / f"{one[1]}.css").is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "module"),
+    [
+        ("/", "pages/overview.js"),
+        ("", "pages/overview.js"),
+        ("/events/", "pages/events.js"),
+        ("/events/e-1", "pages/event.js"),
+        ("/no/such/page", ""),
+    ],
+)
+async def test_a_pages_shell_names_all_that_it_loads(path: str, module: str) -> None:
+    _, style, found = route_of(FOLDER, path)
+    assert found == module
+    shell = await WebFiles().shell(path)
+    assert shell is not None
+    links = re.findall(r'modulepreload" href="[^"]*/v-[0-9a-f]{16}/([^"]+)"', shell.body.decode())
+    assert sorted(links) == sorted(set(closure(FOLDER, "app.js", *([module] if module else []))) - {"app.js"})
+    assert {"vendor/preact.js", "router.js", *([module] if module else [])} <= set(links)
+    assert ('as="style" href="' in shell.body.decode()) == bool(style)
 
 
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.html")), ids=lambda path: path.name)

@@ -135,6 +135,7 @@ async def test_every_file_of_the_console_has_a_type_that_is_served() -> None:
 async def test_the_shell_names_its_files_by_a_version_and_a_browser_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text('<script src="/_nightbus/console/web/app.js"></script>')
     (tmp_path / "app.js").write_text("const one = 1\n")
+    (tmp_path / "routes.js").write_text("")
     files = WebFiles(tmp_path)
     shell = await files.find("index.html")
     assert shell is not None

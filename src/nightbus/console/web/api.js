@@ -65,8 +65,28 @@ async function call(method, path, params, body, signal, read = parse) {
     data?.message ?? `The node answered with status ${response.status}.`)
 }
 
+const AHEAD = 5000  // ms for which an answer that was asked for ahead may be taken
+const ahead = new Map()
+
+/** Asks for what a page that is being loaded will `get`: the first `get` of the same takes this answer. */
+export function getAhead(path, params) {
+  const url = address(path, params)
+  const answer = call('GET', path, params)
+  answer.catch(() => {})  // told to who takes it
+  ahead.set(url, answer)
+  setTimeout(() => ahead.delete(url), AHEAD)
+}
+
 /** `await get('/events', {bus})` → the answer. Throws `ApiError`. */
-export const get = (path, params, { signal } = {}) => call('GET', path, params, undefined, signal)
+export async function get(path, params, { signal } = {}) {
+  const url = address(path, params)
+  const early = ahead.get(url)
+  if (!early) return call('GET', path, params, undefined, signal)
+  ahead.delete(url)
+  const answer = await early
+  signal?.throwIfAborted()
+  return answer
+}
 
 /** The answer as its JSON text, in which numbers stand as they were written. Throws `ApiError`. */
 export const getText = path => call('GET', path, {}, undefined, undefined, text => text)

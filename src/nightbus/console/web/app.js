@@ -1,8 +1,9 @@
 // The shell: signs the page in, draws navigation and bar, and puts the page of the address into it.
 import { html, render, useErrorBoundary, useEffect, useRef, useState } from './html.js'
-import { onSignedOut, openSession, remove } from './api.js'
+import { getAhead, onSignedOut, openSession, remove } from './api.js'
 import { useAddress, useLiveState, useLoad } from './hooks.js'
 import { useKeys } from './keys.js'
+import { beginAt } from './live.js'
 import { currentPath, currentScope, go, href, match } from './router.js'
 import { GROUPS, NAVIGATION, ROUTES, loadPage } from './routes.js'
 import { Dialog, Toasts } from './components/dialog.js'
@@ -150,7 +151,7 @@ function SignedOut({ again }) {
 
 function App() {
   const [state, setState] = useState({ session: null, error: null, out: false })
-  const open = () => openSession().then(session => setState({ session, error: null, out: false }),
+  const open = () => openSession().then(session => { beginAt(session.now); setState({ session, error: null, out: false }) },
     error => setState({ session: null, error, out: error.status === 401 }))
   useEffect(() => {
     open()
@@ -162,8 +163,10 @@ function App() {
   return html`<${Shell} session=${state.session} />`
 }
 
-// The page's module is on its way while the session is asked for.
+// The page's module and what it shows are on their way while the session is asked for. A failure is told where it is drawn.
 const first = match(ROUTES, currentPath())
-if (first) loadPage(first.route).catch(() => {})  // told where it is drawn
+getAhead('/session')
+first?.route.load().then(module => module.askAhead?.(), () => {})
+if (first) loadPage(first.route).catch(() => {})
 
 render(html`<${App} />`, document.getElementById('app'))

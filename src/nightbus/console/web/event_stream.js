@@ -85,9 +85,9 @@ const NOTHING = { rows: [], next: null, loading: true, error: null, cut: false }
 
 /**
  * `{rows, waiting, error, loading, next, more(), patternWrong}`: `waiting` is how many arrived while `paused`. `filters` are the address's: bus,
- * source, detail_type, text, pattern, state.
+ * source, detail_type, text, pattern, state. `page`: how many rows are loaded at a time.
  */
-export function useEventStream(filters, paused) {
+export function useEventStream(filters, paused, page = PAGE) {
   const [state, setState] = useState(NOTHING)
   const [waiting, setWaiting] = useState(0)
   const [turn, setTurn] = useState(0)
@@ -105,7 +105,7 @@ export function useEventStream(filters, paused) {
   const load = useCallback(async params => {
     const { signal } = abort.current  // the answer to other filters is dropped
     try {
-      const answer = await get('/events', { ...query, limit: PAGE, ...params }, { signal })
+      const answer = await get('/events', { ...query, limit: page, ...params }, { signal })
       const loaded = updated(joined(answer.events, []), buffer.current.known)
       setState(old => ({ rows: [...old.rows, ...loaded.filter(row => !old.rows.some(one => one.id === row.id))], next: answer.next, loading: false, error: null, cut: false }))
     } catch (error) {
@@ -161,7 +161,7 @@ export function useEventStream(filters, paused) {
   }, [load])
   // A search for what is rare answers with few rows, or none, and where to go on.
   useEffect(() => {
-    if (state.loading || !state.next || state.error || state.rows.length >= ENOUGH || further.current >= FURTHER) return
+    if (state.loading || !state.next || state.error || state.rows.length >= Math.min(ENOUGH, page) || further.current >= FURTHER) return
     further.current++
     more()
   }, [state.loading, state.next])

@@ -16,6 +16,7 @@ let current = null         // {url, abort, position, heard}
 let planned = false
 let state = 'off'
 let hiddenTimer = 0
+let begin = ''             // the position at which the first stream begins
 
 function become(next) {
   if (state === next) return
@@ -101,7 +102,8 @@ function reopen() {
   if (current && url === current.url) return
   stop()
   if (!url) return become('off')
-  current = { url, abort: new AbortController(), position: '', heard: Date.now() }
+  current = { url, abort: new AbortController(), position: begin, heard: Date.now() }
+  begin = ''
   run(current)
 }
 
@@ -120,6 +122,12 @@ export function subscribe(topics, params, handler) {
   subscriptions.add(one)
   plan()
   return () => { subscriptions.delete(one); plan() }
+}
+
+/** A stream that is opened soon begins at this time of the node (UTC ms), so that nothing is missed after what was asked for ahead. */
+export function beginAt(time) {
+  begin = JSON.stringify([time, {}])
+  setTimeout(() => { begin = '' }, GAP / 6)
 }
 
 /** `off`, `connecting`, `live` or `lost`; `watchLive(listener)` tells of changes. */

@@ -1,5 +1,6 @@
 // The first page: what fails, what is deployed, the last hour, and the newest events.
 import { html } from '../html.js'
+import { getAhead } from '../api.js'
 import { clock, count, number, rate, shortName, when } from '../format.js'
 import { useEventStream } from '../event_stream.js'
 import { useLoad } from '../hooks.js'
@@ -44,8 +45,17 @@ function linesOf(title, good, bad, step) {
   return lines
 }
 
+const SERIES = { name: CHARTS.flatMap(chart => [chart.name, chart.bad]).join(','), seconds: HOUR }
+
+/** Asks for what the page shows before it is drawn. */
+export function askAhead() {
+  getAhead('/overview')
+  getAhead('/series', SERIES)
+  getAhead('/events', { limit: NEWEST })
+}
+
 function Charts() {
-  const answer = useLoad('/series', { name: CHARTS.flatMap(chart => [chart.name, chart.bad]).join(','), seconds: HOUR }, { every: 10000 })
+  const answer = useLoad('/series', SERIES, { every: 10000 })
   if (answer.error && !answer.data) return html`<${Failure} error=${answer.error} retry=${answer.reload} />`
   return html`<div class="columns">${CHARTS.map(({ title, name, bad }) => {
     const { series, step } = answer.data ?? {}
@@ -72,7 +82,7 @@ function Happened({ happened }) {
 
 const NO_FILTERS = { bus: '', source: '', detail_type: '', text: '', pattern: '', state: '' }
 function Newest() {
-  const stream = useEventStream(NO_FILTERS, false)
+  const stream = useEventStream(NO_FILTERS, false, NEWEST)
   return html`<${Card} title="Newest events" end=${html`<${Button} small kind="plain" to=${href('/events')}>All events<//>`} flush>
     ${stream.error ? html`<${Failure} error=${stream.error} />` : stream.loading && !stream.rows.length ? html`<${Skeleton} rows=${5} />`
       : !stream.rows.length ? html`<${Empty} title="No event yet" action=${html`<${Button} to=${href('/send')}>Send one from here<//>`}>They appear here as soon as a bus accepts them.<//>`
