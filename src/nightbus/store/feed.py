@@ -80,14 +80,27 @@ class Feed:
         if not (self._queues or self._logs):
             changes = [change for change in changes if type(change) in _OF_RECORDS]
         touched = self._touched(changes)
-        if not any(touched):
-            return
+        if any(touched):
+            self.tell(touched)
+
+    def tell(self, touched: Touched) -> None:
+        """Tell the listeners of what one commit touched, or a few commits of another node."""
         for watch in tuple(self._watches):
             records = tuple(record for record in touched.records if record.kind in watch.kinds)
             queues = touched.queues if watch.queues else ()
             logs = touched.logs if watch.logs else ()
             if records or queues or logs:
                 _call(watch.listener, Touched(records, queues, logs))
+
+    @property
+    def wants_queues(self) -> bool:
+        """Whether a listener watches queues."""
+        return self._queues
+
+    @property
+    def wants_logs(self) -> bool:
+        """Whether a listener watches logs."""
+        return self._logs
 
     def everything_may_have_changed(self) -> None:
         """Tell every listener that commits were missed: of another writer, while the connection to it was lost."""

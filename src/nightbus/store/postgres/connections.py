@@ -37,12 +37,17 @@ class Database:
         _, _, host = parts.netloc.rpartition("@")
         return f"{parts.scheme}://{host}{parts.path}"
 
-    async def connect(self, *, name: str = "nightbus") -> asyncpg.Connection:
-        """One connection outside of any pool. Raises asyncpg.PostgresError, OSError, TimeoutError."""
+    async def connect(
+        self, *, name: str = "nightbus", statement_seconds: float = _STATEMENT_SECONDS
+    ) -> asyncpg.Connection:
+        """One connection outside of any pool. `statement_seconds`: how long a statement may take.
+
+        Raises asyncpg.PostgresError, OSError, TimeoutError.
+        """
         import asyncpg
 
         return await asyncpg.connect(
-            self.url, command_timeout=_STATEMENT_SECONDS, server_settings=self._settings(name)
+            self.url, command_timeout=statement_seconds, server_settings=self._settings(name)
         )
 
     async def pool(self, size: int = _MOST_READERS, *, name: str = "nightbus") -> asyncpg.Pool:
