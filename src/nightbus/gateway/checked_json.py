@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 import msgspec
 
 from nightbus.gateway.models import Shape
-from nightbus.gateway.patterns import BoundedPattern, compiled
+from nightbus.gateway.patterns import compiled
 from nightbus.gateway.value_checks import limits
 
 _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
@@ -73,12 +73,10 @@ def _string(shape: Shape) -> Any:
     if allowed is not None:
         return Literal[tuple(allowed)]
     text = shape.traits.get("pattern")
-    if text and "\\p{" in text:
-        return _NEVER  # classes over all of Unicode: the slower validator compiles them once
     pattern = compiled(text) if text else None
     if pattern is None:
         return _limited(str, shape)
-    if isinstance(pattern, BoundedPattern):
+    if not isinstance(pattern, re.Pattern):
         return _NEVER
     scope = "a" if pattern.flags & re.ASCII else ""
     whole = rf"\A(?{scope}:{pattern.pattern})\Z"

@@ -1,6 +1,7 @@
 """Translates patterns of the models from Java's syntax to Python's, and matches texts with them.
 
-Java's `\\w`, `\\d` and `\\s` match ASCII only. Unicode classes (`\\p{L}`) become ranges, computed at their first use.
+Java's `\\w`, `\\d` and `\\s` match ASCII only. Unicode classes (`\\p{L}`) become ranges. Those of all characters take
+0.1 s to compute and compile, so a text of ASCII only is matched with the ranges within ASCII, which decide the same.
 The patterns come from AWS, but the texts from clients: `re` tries 2^n ways for a repetition within a repetition, as in
 EventBridge's `HeaderValue`, which never ends for 40 spaces. The package `regex` runs such patterns with a timeout.
 """
@@ -34,6 +35,11 @@ _LEADING_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 _REPETITIONS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 # Two thirds of all characters are in planes without any, or for private use: asking for each holds the loop 0.1 s.
 _OF_ONE_CATEGORY = (range(0x40000, 0xE0000), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
+_ASCII_END = 0x80
+_NOTHING = "\\U0010ffff"  # no character, so in no text, where a class has no members within ASCII
+_CATEGORIES = (
+    "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn".split()  # noqa: SIM905
+)
 _LONG_NAMES = {"Letter": "L", "Alphabetic": "L"}
 
 
@@ -56,15 +62,36 @@ class BoundedPattern:
             return None
 
 
+class UnicodePattern:
+    """A pattern with Unicode classes."""
+
+    def __init__(self, pattern: str) -> None:
+        """Raises re.error, KeyError."""
+        self._pattern = pattern
+        self._ascii = _compiled(pattern, _ASCII_END)
+
+    def fullmatch(self, text: str) -> object | None:
+        return (self._ascii if text.isascii() else self._whole).fullmatch(text)
+
+    @functools.cached_property
+    def _whole(self) -> re.Pattern[str] | BoundedPattern:
+        return _compiled(self._pattern, sys.maxunicode + 1)
+
+
 @functools.cache
-def compiled(pattern: str) -> re.Pattern[str] | BoundedPattern | None:
+def compiled(pattern: str) -> re.Pattern[str] | BoundedPattern | UnicodePattern | None:
     """Compile a pattern. Returns None if Python cannot compile it."""
     try:
-        text = _translated(pattern)
-        nested = _has_nested_repetition(_parser.parse(text), within=False)
-        return BoundedPattern(text) if nested else re.compile(text, re.ASCII)
+        return UnicodePattern(pattern) if _CLASS.search(pattern) else _compiled(pattern, _ASCII_END)
     except (re.error, KeyError):
         return None
+
+
+def _compiled(pattern: str, end: int) -> re.Pattern[str] | BoundedPattern:
+    """With the members of Unicode classes below `end`. Raises re.error, KeyError."""
+    text = _translated(pattern, end)
+    nested = _has_nested_repetition(_parser.parse(text), within=False)
+    return BoundedPattern(text) if nested else re.compile(text, re.ASCII)
 
 
 def _has_nested_repetition(parsed: Iterable[Any], *, within: bool) -> bool:
@@ -88,10 +115,10 @@ def _subpatterns(argument: Any) -> list[Any]:
     return []
 
 
-def _translated(pattern: str) -> str:
+def _translated(pattern: str, end: int) -> str:
     parts, at, inside = [], 0, _inside_brackets(pattern)
     for match in _CLASS.finditer(pattern):
-        members = _members(match.group(2) or match.group(3))
+        members = _members(match.group(2) or match.group(3), end)
         if match.group(1) == "P":
             if inside[match.start()]:
                 raise KeyError(match.group())
@@ -125,18 +152,20 @@ def _inside_brackets(pattern: str) -> list[bool]:
     return flags
 
 
-def _members(name: str) -> str:
-    return _POSIX.get(name) or _category(_LONG_NAMES.get(name, name))
+def _members(name: str, end: int) -> str:
+    return _POSIX.get(name) or _category(_LONG_NAMES.get(name, name), end)
 
 
 @functools.cache
-def _category(name: str) -> str:
-    """Return the characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for another name."""
-    ranges = sorted(
-        run for category, runs in _categories().items() if category.startswith(name) for run in runs
-    )
-    if not ranges:
+def _category(name: str, end: int) -> str:
+    """Return the characters below `end` of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for
+    another name."""
+    if not any(category.startswith(name) for category in _CATEGORIES):
         raise KeyError(name)
+    categories = _ascii_categories() if end == _ASCII_END else _categories()
+    ranges = sorted(run for category, runs in categories.items() if category.startswith(name) for run in runs)
+    if not ranges:
+        return _NOTHING
     merged = [ranges[0]]
     for first, last in ranges[1:]:
         if first == merged[-1][1] + 1:
@@ -144,6 +173,13 @@ def _category(name: str) -> str:
         else:
             merged.append((first, last))
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in merged)
+
+
+def _ascii_categories() -> dict[str, list[tuple[int, int]]]:
+    runs: dict[str, list[tuple[int, int]]] = {}
+    for code in range(_ASCII_END):
+        runs.setdefault(unicodedata.category(chr(code)), []).append((code, code))
+    return runs
 
 
 @functools.cache

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 from typing import Any
 
 _NOBODY = (None, None, None, None)
 _USUAL = ("s3", "cloudformation", "sts", "lambda", "sqs", "events", "logs", "iam")
+_OF_DEPLOYMENTS = ("nightbus.cli.deployment", "nightbus.testing.packages")
 _NOWHERE = "http://127.0.0.1"
 
 
@@ -21,10 +23,13 @@ def _loader() -> Any:
 
 
 def preload() -> None:
-    """Import what clients need, and read the models of services that most tests use: those of S3 take 0.1 s.
+    """Import what clients and deployments need, and read the models of services that most tests use: those of S3 take
+    0.1 s.
 
     The first client of a service takes that long, and each further one of any session a tenth of it.
     """
+    for name in _OF_DEPLOYMENTS:
+        importlib.import_module(name)
     session = client_session("test", "us-east-1")
     for service in _USUAL:
         make_client(session, service, _NOWHERE, {})

@@ -66,7 +66,8 @@ class _Artefacts:
         self.region = account.region
         self._account = account
         self._known = account.node.packages
-        self._s3 = make_client(client_session(_OWNER, account.region), "s3", account.endpoint, {})
+        session = client_session(_OWNER, account.region)
+        self._s3 = make_client(session, "s3", account.endpoint, {"config": _without_digests()})
 
     def make(self, service: str) -> Any:
         return self if service == "s3" else self._account.client(service)
@@ -91,6 +92,13 @@ class _Artefacts:
         if address not in self._known:
             self._s3.put_object(**request)
             self._known.add(address)
+
+
+def _without_digests() -> Any:
+    """Of bodies: a large package would be read three times before it is sent to the same machine."""
+    from botocore.config import Config
+
+    return Config(request_checksum_calculation="when_required", s3={"payload_signing_enabled": False})
 
 
 class _Silent:

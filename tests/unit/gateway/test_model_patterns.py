@@ -13,7 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway import patterns
 from nightbus.gateway.checked_json import read_checked
 from nightbus.gateway.models import load_service
-from nightbus.gateway.patterns import BoundedPattern, compiled
+from nightbus.gateway.patterns import BoundedPattern, UnicodePattern, compiled
 from nightbus.gateway.validation import validate
 
 HEADER_VALUE = r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$"
@@ -26,9 +26,37 @@ def test_a_repetition_within_a_repetition_has_a_bound(pattern: str) -> None:
     assert isinstance(compiled(pattern), BoundedPattern)
 
 
-@pytest.mark.parametrize("pattern", [r"[\w-]+", r"(/[a-z]{1,63})*", r"(a?b)+c*", r"a{3}(b+|c*)", r"\p{L}+"])
+@pytest.mark.parametrize("pattern", [r"[\w-]+", r"(/[a-z]{1,63})*", r"(a?b)+c*", r"a{3}(b+|c*)"])
 def test_other_patterns_run_in_re(pattern: str) -> None:
     assert isinstance(compiled(pattern), re.Pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]", r"\p{L}", r"\P{L}", r"\pL", r"[^\p{Cc}]", r"[^\p{Cs}]", r"\p{Zl}", r"\P{M}",
+        r"(?i)[\p{Lu}]", r"[\p{Punct}]?\p{Sc}",
+    ],
+)  # fmt: skip
+def test_unicode_classes_decide_the_same_of_ascii(pattern: str) -> None:
+    known, whole = compiled(pattern), patterns._compiled(pattern, sys.maxunicode + 1)
+    assert isinstance(known, UnicodePattern)
+    for code in range(0x250):
+        assert bool(known.fullmatch(chr(code))) == bool(whole.fullmatch(chr(code))), hex(code)
+
+
+@pytest.mark.parametrize("pattern", [r"\p{Letters}", r"\p{Xy}", r"[\P{L}]", r"\p{L}("])
+def test_what_cannot_be_compiled_holds_nothing_up(pattern: str) -> None:
+    assert compiled(pattern) is None
+
+
+def test_a_repeated_class_has_a_bound() -> None:
+    known = compiled(r"(\p{L}+ ?)+")
+    assert isinstance(known, UnicodePattern)
+    began = time.process_time()
+    assert known.fullmatch("a" * 60 + "!") is None
+    assert known.fullmatch("é" * 60 + "!") is None
+    assert time.process_time() - began < 5
 
 
 def test_a_header_of_blanks_does_not_stop_the_node() -> None:
