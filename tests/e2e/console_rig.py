@@ -29,6 +29,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "order-to-invoice"
 ORDER = json.loads((EXAMPLE / "events" / "order.json").read_text())
 STACK = "example"
 _SERIOUS = ("serious", "critical")
+expect.set_options(timeout=20_000)  # of a machine that does much else
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from nodes import RunningNode
-
-pytestmark = pytest.mark.skipif(shutil.which("sam") is None, reason="the SAM CLI is not installed")
 
 TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
 from console_rig import NARROW, Console, Shop, opened, sign_in_link
+from waiting import wait_for
 
 SIGN_OUT_ELSEWHERE = """async () => {
   const api = "/_nightbus/api/session"
@@ -124,3 +125,50 @@ def test_a_search_that_was_begun_does_not_reach_the_next_page(console: Console) 
     expect(page.locator("h1")).to_have_text("Queues")
     page.clock.run_for(1_000)
     assert "begun" not in page.url
+
+
+def hold_module(page: Page, name: str) -> list[Route]:
+    """Hold the module of a page back; the list is filled once the browser asks for it."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/pages/{name}.js", hold)
+    return held
+
+
+def release(page: Page, held: list[Route]) -> None:
+    def asked_for() -> bool:
+        page.wait_for_timeout(50)  # lets Playwright call `hold`
+        return bool(held)
+
+    wait_for(asked_for)
+    held[0].continue_()
+    page.evaluate("address => import(address).then(() => null)", held[0].request.url)
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
+def test_a_page_that_was_left_while_it_loaded_does_not_come_later(console: Console) -> None:
+    page = console.visit("/events")
+    held = hold_module(page, "functions")
+    for key in "gf":
+        page.keyboard.press(key)
+    expect(page.locator("main .skeleton")).to_be_visible()
+    for key in "ge":
+        page.keyboard.press(key)
+    expect(page.locator("h1")).to_have_text("Events")
+    release(page, held)
+    expect(page.locator("h1")).to_have_text("Events")
+    expect(page.get_by_label("Text in the event")).to_be_visible()
+
+
+def test_a_slash_waits_for_the_search_field_of_a_page_that_loads(console: Console) -> None:
+    page = console.visit("/events")
+    held = hold_module(page, "functions")
+    for key in "gf":
+        page.keyboard.press(key)
+    expect(page.locator("main .skeleton")).to_be_visible()
+    page.keyboard.press("/")
+    release(page, held)
+    expect(page.get_by_role("searchbox")).to_be_focused()

@@ -1,4 +1,7 @@
-"""One running node for the tests of the console's API, with a data folder: its operator key lies there."""
+"""A running node for each file of tests of the console's API, with a data folder: its operator key lies there.
+
+A node of its own, since the overview, the map and the lists show whatever any test has made.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from console_api import ConsoleApi
 from nodes import RunningNode
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def api_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
     running = RunningNode(tmp_path_factory.mktemp("console") / "data")
     yield running
@@ -25,7 +28,7 @@ def api(api_node: RunningNode) -> Callable[..., ConsoleApi]:
     return lambda **scope: ConsoleApi(api_node, **scope)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shop(api_node: RunningNode) -> ConsoleApi:
     """The API over the account of the deployed shop."""
     cloudformation = api_node.client("cloudformation", account=shop_stack.ACCOUNT)

@@ -83,9 +83,11 @@ function CurrentPage() {
   const [error, reset] = useErrorBoundary(failure => console.error(failure))
   useEffect(() => {
     reset()
-    if (!found) return
-    loadPage(found.route).then(page => setLoaded({ route: found.route, page, error: null }),
-      failure => setLoaded({ route: found.route, page: null, error: failure }))
+    if (!found) return undefined
+    let left = false  // a module that comes after its page was left does not take the place of the page that is there
+    const set = state => { if (!left) setLoaded({ route: found.route, page: null, error: null, ...state }) }
+    loadPage(found.route).then(page => set({ page }), failure => set({ error: failure }))
+    return () => { left = true }
   }, [found?.route])
   useEffect(() => { reset() }, [path])
   if (!found) return html`<${Page} title="Not found"><${Empty} title="There is no such page"
