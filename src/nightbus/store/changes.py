@@ -235,3 +235,13 @@ class EntryRefused(Conflict):
         self.log = log
         self.newest = newest
         self.entry = entry
+
+
+class StoreUnavailable(Exception):
+    """The store could not be reached for some seconds, or has no room. It may work again by itself.
+
+    Where the connection was lost during a commit, the changes may have been written all the same: nobody may take them
+    for written, and whoever makes them again finds what stands.
+    """
+
+    is_passing = True

@@ -51,6 +51,7 @@ from nightbus.store.changes import (
     ReleaseBlob,
     RequireRecord,
     StaleLease,
+    StoreUnavailable,
     TrimLog,
     TrimQueue,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "RequireRecord",
     "StaleLease",
     "Store",
+    "StoreUnavailable",
     "Touched",
     "TrimLog",
     "TrimQueue",
@@ -129,7 +131,9 @@ class Store(Protocol):
         """All or nothing, durable on return; changes apply in the order given. Commits that are under way at the same
         time may be written in any order (SQLite keeps that of the calls).
 
-        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. `patience`: for how
+        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. Raises
+        StoreUnavailable, when the changes may have been written or not, for a backend that is reached over a network.
+        `patience`: for how
         many seconds the changes may wait for another commit, to share its sync; by default 0.
         """
         ...

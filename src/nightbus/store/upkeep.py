@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nightbus.store.changes import StoreUnavailable
+
 log = logging.getLogger("nightbus.store")
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -19,7 +21,9 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 def is_passing(failure: BaseException) -> bool:
     """Whether the store failed and may work again by itself, as when the disk is full: work is to be tried again."""
-    return isinstance(failure, sqlite3.Error) or (isinstance(failure, OSError) and failure.errno in _PASSING)
+    if isinstance(failure, sqlite3.Error | StoreUnavailable):
+        return True
+    return isinstance(failure, OSError) and failure.errno in _PASSING
 
 
 @contextmanager

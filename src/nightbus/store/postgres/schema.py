@@ -6,7 +6,9 @@ the number of a log or a queue for what lies in it. Nothing refers to another ta
 `name` gives logs and queues their numbers. A commit that appends to a log locks the log's row until it ends and takes
 the next positions from `newest`: so of one log the offsets are in the order of the commits, and who has read as far as
 one offset has missed none before it. A commit that puts something into a queue holds its row by a shared lock, which
-only the end of the queue conflicts with.
+only the end of the queue conflicts with. A row with `dropped_at` has nothing under it: the log lost its last entry, or
+the queue was deleted. It keeps its number for an hour, so that nodes may remember numbers for less, and comes back
+with it unless it is `ended`.
 
 An item's `ready` is when it may be offered next: its due time, or the end of its lease. So an item is leased, or put
 off by the holder of a lease, where `ready` differs from `due`.
@@ -31,7 +33,8 @@ CREATE TABLE meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
 CREATE SEQUENCE name_ids;
 CREATE TABLE name (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
                    id bigint NOT NULL DEFAULT nextval('name_ids'), newest bigint NOT NULL DEFAULT 0,
-                   ended_at bigint, PRIMARY KEY (scope, kind, name)) WITH (fillfactor = 50);
+                   dropped_at bigint, ended boolean NOT NULL DEFAULT false,
+                   PRIMARY KEY (scope, kind, name)) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX name_by_id ON name (id);
 CREATE TABLE record (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, key bytea NOT NULL,
                      revision bigint NOT NULL, form integer NOT NULL, value bytea NOT NULL,

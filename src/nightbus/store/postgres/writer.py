@@ -1,0 +1,351 @@
+"""Writes commits. Batches that wait at the same time become one transaction.
+
+One task of the node's event loop has the one connection that writes, and does this again and again:
+
+    take what waits, at most `_MOST_TOGETHER` batches or `_MOST_BYTES`
+    BEGIN; lock and look; plan; write; COMMIT
+    hand the group to the teller, which settles and answers batch by batch, while the next group is written
+
+What holds, and by what:
+
+1. A caller goes on after the server has confirmed COMMIT: with `synchronous_commit` on, after the server's disk, and
+   with synchronous standbys after a quorum of them. A warning with which the server gives up waiting for a standby is
+   taken for an unknown outcome.
+2. An unknown outcome is never told as a success. Where the connection is lost after COMMIT was sent, the callers get
+   StoreUnavailable, and nobody tries the group again: it may stand.
+3. Where the connection is lost before that, nothing was written. The group is tried again over a new connection, for
+   `_PATIENCE_SECONDS`; then its callers get StoreUnavailable.
+4. A serialization failure, a deadlock, or a name or record that came up meanwhile rolls the group back, and it is
+   planned again from new looks. What was decided before is forgotten with it.
+5. A batch that is refused harms no other one; where the server refuses a statement for what it contains, each batch of
+   the group is written alone.
+6. Groups are told in the order of their commits, by one task; callers are answered after the listeners heard.
+
+What would break them: a second task over `_connection` (1, 6); a statement after COMMIT in the same `try` (2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nightbus.counters import CommitCounts
+from nightbus.store.changes import Append, Enqueue, EnqueueMany, StoreUnavailable
+from nightbus.store.interface import AppendOnce, Change
+from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.failures import is_outage, is_tried_again
+from nightbus.store.postgres.group import Outcome, Transaction, trims_of
+from nightbus.store.postgres.locks import Stale
+from nightbus.store.postgres.names import Names
+from nightbus.store.postgres.work import Work
+from nightbus.store.sqlite.writer import StoreClosed
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from nightbus.store.postgres.group import Note
+
+log = logging.getLogger("nightbus.store")
+_MOST_TOGETHER = 512
+_MOST_BYTES = 16 * 1024 * 1024
+_PATIENCE_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds, between attempts to connect
+_COMMIT_SECONDS = 15.0
+_NOT_KEPT = "The database cannot be reached. Nothing was changed."
+_UNKNOWN = "The connection to the database was lost during a commit. It is not known whether it was made."
+_NO_ROOM = "The database refuses what is to be kept: {}"
+
+
+class OutcomeUnknown(Exception):
+    """The server was asked to commit, and did not say whether it has."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    changes: Sequence[Change]
+    done: asyncio.Future[None]
+    size: int
+    trims: bool
+    failure: Exception | None = None
+    ids: list[int] = field(default_factory=list)  # of the items that it enqueued
+
+
+@dataclass(slots=True)
+class Group:
+    """One transaction that was tried. `is_unknown`: whether it was committed is not known."""
+
+    batches: list[Batch]
+    seq: int | None = None
+    work: Work = field(default_factory=Work)
+    is_unknown: bool = False
+
+    @property
+    def written(self) -> list[Batch]:
+        return [batch for batch in self.batches if batch.failure is None]
+
+
+Tell = Callable[[Group], Awaitable[bool]]
+
+
+class Writer:
+    """`note` writes the row that tells of changed records; `tell` settles a group, before its callers are answered,
+    and says whether it woke somebody who waits for an item."""
+
+    def __init__(
+        self, database: Database, names: Names, note: Note, tell: Tell, counts: CommitCounts
+    ) -> None:
+        self._database = database
+        self._names = names
+        self._note = note
+        self._tell = tell
+        self._counts = counts
+        self._connection: asyncpg.Connection | None = None
+        self._warned = False  # by the server, in this transaction
+        self._waiting: deque[Batch] = deque()
+        self._wanted = asyncio.Event()
+        self._patient: asyncio.TimerHandle | None = None
+        self._finished: asyncio.Queue[Group | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_away = False
+        self._closed = False
+        self.under_way = 0  # batches whose callers wait
+
+    async def open(self) -> None:
+        """Raises asyncpg.PostgresError, OSError, TimeoutError."""
+        self._connection = await self._connect()
+        self._tasks = [
+            asyncio.create_task(self._write_all(), name="writer of the store"),
+            asyncio.create_task(self._tell_all(), name="teller of the store"),
+        ]
+
+    async def submit(self, changes: Sequence[Change], patience: float = 0.0) -> None:
+        """With `patience` (seconds) the batch may wait so long for the next one that has none.
+
+        Raises Conflict, StaleLease, StoreUnavailable, StoreClosed.
+        """
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        loop = asyncio.get_running_loop()
+        batch = Batch(changes, loop.create_future(), _size(changes), bool(trims_of(changes)))
+        self._waiting.append(batch)
+        self.under_way += 1
+        if not patience:
+            self._hurry()
+        elif self._patient is None and not self._wanted.is_set():
+            self._patient = loop.call_later(patience, self._hurry)
+        await batch.done  # whoever waits may be cancelled; the batch is written all the same
+
+    def _hurry(self) -> None:
+        if self._patient is not None:
+            self._patient.cancel()
+            self._patient = None
+        self._wanted.set()
+
+    async def close(self) -> None:
+        """Write and tell what was submitted."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hurry()
+        await asyncio.gather(*self._tasks)
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                await self._connection.close(timeout=1)
+
+    # Writing.
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting or not self._closed:
+                await self._wanted.wait()
+                batches = self._take()
+                if batches:
+                    await self._write_group(batches)
+        finally:
+            self._finished.put_nowait(None)
+
+    def _take(self) -> list[Batch]:
+        """What waits, in order; a batch that trims goes alone."""
+        batches: list[Batch] = []
+        size = 0
+        while self._waiting and len(batches) < _MOST_TOGETHER and size < _MOST_BYTES:
+            if self._waiting[0].trims and batches:
+                break
+            batches.append(self._waiting.popleft())
+            size += batches[-1].size
+            if batches[-1].trims:
+                break
+        if not self._waiting and not self._closed:
+            self._wanted.clear()
+        return batches
+
+    async def _write_group(self, batches: list[Batch]) -> None:
+        began = time.perf_counter()
+        try:
+            group = await self._attempts(batches)
+        except Exception as failure:
+            if len(batches) > 1 and not isinstance(failure, StoreUnavailable):
+                for batch in batches:
+                    await self._write_group([batch])
+                return
+            if not isinstance(failure, StoreUnavailable):
+                log.debug("a commit was refused", exc_info=failure)
+            group = Group(batches, is_unknown=isinstance(failure.__cause__, OutcomeUnknown))
+            for batch in batches:
+                batch.failure = failure
+        self._count(group, time.perf_counter() - began)
+        self._finished.put_nowait(group)
+
+    async def _attempts(self, batches: list[Batch]) -> Group:
+        """Raises StoreUnavailable, and what the server says against the contents."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._attempt(batches)
+            except OutcomeUnknown as unknown:
+                self._lost(unknown)
+                raise StoreUnavailable(_UNKNOWN) from unknown
+            except Exception as failure:
+                lost_against_others = isinstance(failure, Stale) or is_tried_again(failure)
+                if not lost_against_others and not is_outage(failure):
+                    raise
+                if time.monotonic() > give_up:
+                    raise self._unavailable(failure) from failure
+                if not lost_against_others:
+                    self._lost(failure)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                else:
+                    await asyncio.sleep(random.random() * 0.01)  # noqa: S311
+
+    async def _attempt(self, batches: list[Batch]) -> Group:
+        """Raises OutcomeUnknown, Stale, and what the driver does; nothing was written then, but for the first."""
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            connection = self._connection = await self._connect()
+        try:
+            outcome = await Transaction(connection, self._names, self._note).write(
+                [batch.changes for batch in batches]
+            )
+        except BaseException:
+            await self._roll_back(connection)
+            raise
+        if all(failure is not None for failure in outcome.failures):
+            await self._roll_back(connection)
+        else:
+            await self._commit(connection)
+        self._is_back()
+        return _group(batches, outcome)
+
+    async def _commit(self, connection: asyncpg.Connection) -> None:
+        self._warned = False
+        try:
+            answer = await connection.execute("COMMIT", timeout=_COMMIT_SECONDS)
+        except BaseException as failure:
+            if is_tried_again(failure):  # the server says so itself: it has rolled back
+                raise
+            raise OutcomeUnknown(str(failure)) from failure
+        if answer != "COMMIT" or self._warned:
+            raise OutcomeUnknown(f"the server answered {answer} to COMMIT, with a warning")
+
+    async def _roll_back(self, connection: asyncpg.Connection) -> None:
+        try:
+            if connection.is_closed():
+                self._connection = None
+            elif connection.is_in_transaction():
+                await connection.execute("ROLLBACK", timeout=1)
+        except Exception:  # the server does it when the connection ends
+            self._drop()
+
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await asyncio.wait_for(self._database.connect(name="nightbus writer"), _PATIENCE_SECONDS)
+        connection.add_log_listener(self._heard)
+        return connection
+
+    def _heard(self, connection: object, message: object) -> None:
+        if getattr(message, "severity_en", "") == "WARNING":
+            self._warned = True
+
+    def _lost(self, failure: BaseException) -> None:
+        self._drop()
+        if not self._is_away:
+            self._is_away = True
+            log.error(
+                "the database cannot be reached (%s): commits wait, and are refused after some seconds",
+                failure,
+            )
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    def _is_back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.warning("the database can be reached again")
+
+    def _unavailable(self, failure: Exception) -> StoreUnavailable:
+        state = getattr(failure, "sqlstate", None) or ""
+        return StoreUnavailable(_NO_ROOM.format(failure) if state.startswith("53") else _NOT_KEPT)
+
+    def _count(self, group: Group, seconds: float) -> None:
+        counts, size = self._counts, sum(batch.size for batch in group.written)
+        counts.groups += 1
+        counts.batches += len(group.batches)
+        counts.changes += sum(len(batch.changes) for batch in group.batches)
+        counts.failed += len(group.batches) - len(group.written)
+        counts.bytes += size
+        counts.seconds.observe(seconds)
+        counts.group_bytes.observe(size)
+
+    # Telling.
+
+    async def _tell_all(self) -> None:
+        while (group := await self._finished.get()) is not None:
+            woken = False
+            try:
+                woken = await self._tell(group)
+            except Exception:  # the commit is durable; its callers and the others hear so
+                log.exception("what is kept in memory of the store may be behind it")
+            self.under_way -= len(group.batches)
+            if (
+                woken
+            ):  # who waits for an item runs first: a function gets its event before the client is answered
+                asyncio.get_running_loop().call_soon(_answer, group)
+            else:
+                _answer(group)
+
+
+def _group(batches: list[Batch], outcome: Outcome) -> Group:
+    for batch, failure, ids in zip(batches, outcome.failures, outcome.ids, strict=True):
+        batch.failure, batch.ids = failure, ids
+    return Group(batches, outcome.seq, outcome.work)
+
+
+def _size(changes: Sequence[Change]) -> int:
+    size = 0
+    for change in changes:
+        if isinstance(change, Append | Enqueue | AppendOnce):
+            size += len(change.data)
+        elif isinstance(change, EnqueueMany):
+            size += sum(map(len, change.data))
+    return size
+
+
+def _answer(group: Group) -> None:
+    for batch in group.batches:
+        if batch.done.done():  # whoever waited was cancelled
+            continue
+        if batch.failure is None:
+            batch.done.set_result(None)
+        else:
+            batch.done.set_exception(batch.failure)
