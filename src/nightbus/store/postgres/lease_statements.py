@@ -10,7 +10,8 @@ by a statement of its own, which sees what was committed until then.
 
 from __future__ import annotations
 
-_LEASED = "queue = $1 AND ready <> due AND ready > $2"
+# `+ 0`: not by the index over `ready`, which a planner without statistics takes for a good one.
+_LEASED = "queue = $1 AND ready <> due AND ready + 0 > $2"
 _SET = """
 UPDATE item SET ready = $3, token = $4 # item.id, attempts = attempts + 1,
                 first = CASE WHEN attempts = 0 THEN $2 ELSE first END, holder = $5
@@ -22,12 +23,14 @@ TAKE = f"""{_SET}
 WHERE queue = $1 AND id = ANY(ARRAY(
     SELECT id FROM item WHERE queue = $1 AND ready <= $2 ORDER BY ready, id LIMIT $6 FOR UPDATE SKIP LOCKED))
 {_TAKEN}"""  # noqa: S608 - made of constants
-TAKE_ONE = f"{_SET} WHERE queue = $1 AND id = $6 AND ready <= $2 {_TAKEN}"
+TAKE_ONE = f"{_SET} WHERE queue = $1 AND id = $6 AND ready + 0 <= $2 {_TAKEN}"
 TAKE_ONE_OF_GROUP = f"""{_SET}
-WHERE queue = $1 AND id = $6 AND grp = $7 AND ready <= $2
+WHERE queue = $1 AND id = $6 AND grp = $7 AND ready + 0 <= $2
       AND NOT EXISTS (SELECT FROM item AS other WHERE {_LEASED} AND other.grp = $7)
 {_TAKEN}"""
-TAKE_AGAIN = f"{_SET} WHERE queue = $1 AND id = $6 AND token = $7 AND ready <> due AND ready > $2 {_TAKEN}"
+TAKE_AGAIN = (
+    f"{_SET} WHERE queue = $1 AND id = $6 AND token = $7 AND ready <> due AND ready + 0 > $2 {_TAKEN}"
+)
 
 # The first `limit` of each of the groups $6, whose first items are $7, as far as they are due.
 TAKE_GROUPS = f"""
@@ -43,7 +46,7 @@ WITH free AS (
     ) AS member
     WHERE member.due AND member.head = free.head ORDER BY free.number, member.id LIMIT $8
 )
-{_SET} FROM chosen WHERE item.queue = $1 AND item.id = chosen.id AND item.ready <= $2
+{_SET} FROM chosen WHERE item.queue = $1 AND item.id = chosen.id AND item.ready + 0 <= $2
 {_TAKEN}, item.grp"""  # noqa: S608 - made of constants
 
 # The same for items that name no group, which wait for one another too; $6 is the first of them.
@@ -57,14 +60,16 @@ WITH chosen AS (
     WHERE member.due AND member.head = $6
           AND NOT EXISTS (SELECT FROM item WHERE {_LEASED} AND item.grp = '') ORDER BY id
 )
-{_SET} FROM chosen WHERE item.queue = $1 AND item.id = chosen.id AND item.ready <= $2
+{_SET} FROM chosen WHERE item.queue = $1 AND item.id = chosen.id AND item.ready + 0 <= $2
 {_TAKEN}"""  # noqa: S608 - made of constants
 
-# Lock the first items of at most $4 groups beyond $3 of which nobody has an item, going from group to group by the
-# index. Items without a group are looked at when one of them is the first of the queue.
+# Find at most $4 groups beyond $3 of which nobody has an item, going from group to group by the index, and lock the
+# first items of $5 of them, the oldest. Items without a group are looked at when one of them is the first of the queue.
+# The last row says how many were found, and the last of the groups.
 LOCK_HEADS = f"""
 WITH RECURSIVE head (grp, id, ready) AS (
-    (SELECT grp, id, ready FROM item WHERE queue = $1 AND grp > $3 AND grp <> '' ORDER BY grp, id LIMIT 1)
+    (SELECT grp, id, ready FROM item WHERE queue = $1 AND grp > $3 AND grp <> ''
+     AND EXISTS (SELECT FROM item WHERE queue = $1 AND ready <= $2) ORDER BY grp, id LIMIT 1)
     UNION ALL
     SELECT next.grp, next.id, next.ready FROM head CROSS JOIN LATERAL (
         SELECT grp, id, ready FROM item WHERE queue = $1 AND grp > head.grp AND grp <> '' ORDER BY grp, id LIMIT 1
@@ -75,9 +80,11 @@ WITH RECURSIVE head (grp, id, ready) AS (
     UNION ALL
     SELECT id, grp FROM (SELECT id, grp, ready FROM item WHERE queue = $1 ORDER BY id LIMIT 1) AS first_of_all
     WHERE grp = '' AND ready <= $2
+), locked AS (
+    SELECT item.id, item.grp FROM (SELECT id FROM found ORDER BY id LIMIT $5) AS oldest
+    JOIN item ON item.queue = $1 AND item.id = oldest.id WHERE item.ready + 0 <= $2 FOR UPDATE OF item SKIP LOCKED
 )
-SELECT item.id, item.grp FROM found JOIN item ON item.queue = $1 AND item.id = found.id
-WHERE item.ready <= $2 FOR UPDATE OF item SKIP LOCKED"""  # noqa: S608 - made of constants
+SELECT id, grp, 0 FROM locked UNION ALL SELECT NULL, max(grp), count(*) FROM found"""  # noqa: S608 - made of constants
 LOCK_HEAD = (
     "SELECT id FROM item WHERE queue = $1 AND grp = $2 AND grp <> '' ORDER BY grp, id LIMIT 1 FOR UPDATE"
 )
@@ -107,7 +114,7 @@ SELECT (SELECT count(*) FROM item WHERE queue = $1 AND ready <= $2),
        (SELECT count(*) FROM item WHERE queue = $1 AND ready > $2)"""  # noqa: S608 - made of constants
 UNTAKEN = """
 SELECT count(*) FROM (
-    SELECT FROM item WHERE queue = $1 AND ready <= $2 AND attempts = 0 LIMIT $3) AS some"""
+    SELECT FROM item WHERE queue = $1 AND ready <= $2 AND attempts = 0 LIMIT $3) AS counted"""
 OLDEST_DUE = """
 SELECT min(due) FROM (
     (SELECT due FROM item WHERE queue = $1 AND ready = due AND ready <= $2 ORDER BY ready, id LIMIT 1)

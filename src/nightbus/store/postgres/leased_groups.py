@@ -41,9 +41,10 @@ class GroupCursors:
     def behind(self, queue: int) -> str:
         return self._behind.get(queue, "")
 
-    def looked(self, queue: int, groups: list[str]) -> None:
-        if len(groups) >= _WINDOW:
-            self._behind[queue] = max(groups)
+    def looked(self, queue: int, found: int, last: str | None) -> None:
+        """`found` groups were free, the last of them `last`."""
+        if found >= _WINDOW and last:
+            self._behind[queue] = last
         else:
             self._behind.pop(queue, None)
 
@@ -60,12 +61,7 @@ async def take_groups(
 ) -> Rows:
     """At most `limit` items, in their order. A transaction."""
     async with connection.transaction():
-        behind = cursors.behind(queue)
-        heads = await connection.fetch(statements.LOCK_HEADS, queue, lease.now, behind, _WINDOW)
-        cursors.looked(queue, [head["grp"] for head in heads if head["grp"]])
-        if behind and len(heads) < limit:  # from the first group on
-            heads += await connection.fetch(statements.LOCK_HEADS, queue, lease.now, "", _WINDOW)
-        first_of = {head["grp"]: head["id"] for head in heads}
+        first_of = await _lock_heads(connection, cursors, queue, lease.now, limit)
         taken: Rows = []
         ungrouped = first_of.pop("", None)
         if ungrouped is not None:  # it is the first of the queue
@@ -77,6 +73,22 @@ async def take_groups(
             rows = await connection.fetch(statements.TAKE_GROUPS, queue, *lease, groups, ids, rest)
             taken += sorted(rows, key=lambda row: (first_of[row["grp"]], row["id"]))
         return taken
+
+
+async def _lock_heads(
+    connection: asyncpg.Connection, cursors: GroupCursors, queue: int, now: int, limit: int
+) -> dict[str, int]:
+    """The first items of free groups, by group."""
+    behind = cursors.behind(queue)
+    *heads, (_, last, found) = await connection.fetch(
+        statements.LOCK_HEADS, queue, now, behind, _WINDOW, limit
+    )
+    cursors.looked(queue, found, last)
+    if len(heads) < limit and (behind or len(heads) < found):
+        # From the first group on, and whatever others do not take from at this moment.
+        *more, _ = await connection.fetch(statements.LOCK_HEADS, queue, now, "", _WINDOW, _WINDOW)
+        heads += more
+    return {head["grp"]: head["id"] for head in heads}
 
 
 async def take_one_of_group(

@@ -51,7 +51,7 @@ _LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.02  # where nobody notifies
 _SOON_MS = 1_000
 # A statement goes by an index whatever the statistics say, which a table that was empty a moment ago has none of.
-_SETTINGS = {"synchronous_commit": "off", "enable_seqscan": "off", "jit": "off"}
+_SETTINGS = {"synchronous_commit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
 
 class QueueLeases:

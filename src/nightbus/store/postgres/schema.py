@@ -53,6 +53,7 @@ CREATE TABLE item (queue bigint NOT NULL, id bigint NOT NULL, due bigint NOT NUL
                    PRIMARY KEY (queue, id));
 CREATE INDEX item_by_ready ON item (queue, ready, id);
 CREATE INDEX item_leased ON item (queue, due, id) WHERE ready <> due;
+CREATE INDEX item_leased_of_group ON item (queue, grp) WHERE ready <> due AND grp <> '';
 CREATE INDEX item_by_group ON item (queue, grp, id) WHERE grp <> '';
 CREATE INDEX item_by_holder ON item (holder) WHERE holder IS NOT NULL;
 CREATE TABLE blob (digest text COLLATE "C" PRIMARY KEY, size bigint NOT NULL, md5 text NOT NULL,
