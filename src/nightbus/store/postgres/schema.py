@@ -68,8 +68,8 @@ INSERT INTO feed VALUES (true, 0);
 CREATE TABLE change (seq bigint PRIMARY KEY, at bigint NOT NULL, node bigint NOT NULL, names bytea NOT NULL);
 CREATE SEQUENCE node_ids;
 CREATE TABLE node (id bigint PRIMARY KEY, name text NOT NULL, url text NOT NULL, version text NOT NULL,
-                   started bigint NOT NULL, heartbeat bigint NOT NULL, draining boolean NOT NULL DEFAULT false,
-                   load bytea NOT NULL);
+                   started bigint NOT NULL, heartbeat bigint NOT NULL, home text NOT NULL,
+                   draining boolean NOT NULL DEFAULT false, load bytea NOT NULL) WITH (fillfactor = 50);
 CREATE TABLE secret (name text COLLATE "C" PRIMARY KEY, sealed text NOT NULL);
 """
 
