@@ -17,8 +17,7 @@ from typing import Any
 
 from memory_store import MemoryCluster, MemoryStore
 from nightbus.clock import Clock
-from nightbus.node import node as node_module
-from nightbus.node import server
+from nightbus.node import server, storage
 from nightbus.node.application import Application
 from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
@@ -75,7 +74,7 @@ def main() -> None:
 
     class Shared(MemoryStore):
         @classmethod
-        def open(cls, folder: Path, clock: Clock, durable: bool = True, counts: object = None) -> MemoryStore:
+        def open(cls, folder: Path, clock: Clock, **more: object) -> MemoryStore:
             locks.append(FolderLock.acquire(folder))
             return cls(cluster, clock)
 
@@ -83,8 +82,8 @@ def main() -> None:
             if len(locks) == 1:  # the first node's folder has the operator key that counts
                 locks[0].announce(port)
 
-    node_module.__dict__["SqliteStore"] = Shared
-    node_module.__dict__["Vault"] = lambda folder: vault
+    storage.__dict__["SqliteStore"] = Shared
+    storage.__dict__["Vault"] = lambda folder: vault
     server.__dict__["Node"] = TwoNodes
     server.__dict__["Application"] = ByChance
     run()

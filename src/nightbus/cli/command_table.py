@@ -26,6 +26,7 @@ _SHELLS = ("bash", "zsh", "fish")
 def _declare_start(parser: argparse.ArgumentParser) -> None:
     options.add_listening(parser)
     options.add_keeping(parser)
+    options.add_store(parser)
     options.add_serving(parser)
     parser.add_argument(
         "--profile",

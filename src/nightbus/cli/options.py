@@ -14,6 +14,9 @@ _OF_SETTINGS = (
     "port",
     "data",
     "memory",
+    "store",
+    "store_password_file",
+    "cluster_key_file",
     "forward",
     "quotas",
     "allowed_hosts",
@@ -80,6 +83,29 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
         "--memory",
         action=argparse.BooleanOptionalAction,
         help="Keep nothing after the node stops. [NIGHTBUS_MEMORY]",
+    )
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a store that several nodes share."""
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="Keep everything in a PostgreSQL database that nodes share, postgresql://USER@HOST:PORT/DATABASE; the "
+        "data folder then has only what is this machine's own. [NIGHTBUS_STORE]",
+    )
+    parser.add_argument(
+        "--store-password-file",
+        type=Path,
+        metavar="FILE",
+        help="The file with the database's password. [NIGHTBUS_STORE_PASSWORD_FILE]",
+    )
+    parser.add_argument(
+        "--cluster-key-file",
+        type=Path,
+        metavar="FILE",
+        help="The file with the key that all nodes of a cluster are given; without it the first node makes "
+        "cluster.key in its data folder. [NIGHTBUS_CLUSTER_KEY_FILE; NIGHTBUS_CLUSTER_KEY is the key itself]",
     )
 
 

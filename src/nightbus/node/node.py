@@ -47,13 +47,15 @@ from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
+from nightbus.node.background_work import BackgroundWork
 from nightbus.node.counted_functions import CountedFunctions
-from nightbus.node.metrics.key import metrics_key
 from nightbus.node.metrics.loop_lag import LoopLag
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.resource_access import ServiceResources
 from nightbus.node.settings import ALL, ENFORCE, LOOPBACK, MEMORY_FOLDER_PREFIX
+from nightbus.node.shared_store import SharedStore
+from nightbus.node.storage import Storage, open_embedded, open_shared
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES, WITHOUT_WORK
 from nightbus.services.context import Platform
@@ -65,18 +67,16 @@ from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.records import STACK
 from nightbus.stacks.templates.sam import transform_sam
-from nightbus.store.duties import forget_unattended, on_duty
+from nightbus.store.duties import forget_unattended
 from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
-from nightbus.store.sqlite.store import SqliteStore
-from nightbus.store.vault import SIGNING, Vault
+from nightbus.store.vault import SIGNING
 
 if TYPE_CHECKING:
     from nightbus.node.virtual_time.control import VirtualTime
 
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
-_AGAIN_SECONDS = 5.0
 
 
 class HoldsInMemory(Protocol):
@@ -89,6 +89,7 @@ class Node:
     """One node over one data folder.
 
     `folder`: the data folder; None keeps everything in a temporary one until the node stops.
+    `shared`: the store that the node shares with others; by default none, and the store is in the data folder.
     `endpoint`: the URL by which clients and functions reach the node.
     `mail`: the server for SNS's e-mail; None where there is none.
     `forwards`: by service, the URL to which targets of services outside Nightbus go; by default none.
@@ -129,6 +130,7 @@ class Node:
         functions_endpoint: str | None = None,
         virtual: VirtualTime | None = None,
         spans: SpanNotes | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._functions_endpoint = functions_endpoint or endpoint
@@ -152,22 +154,21 @@ class Node:
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
         self.spans = spans
-        self._tasks: list[asyncio.Task[None]] = []
+        self._shared = shared
+        self._work = BackgroundWork(self.clock)
         self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
 
     async def start(self) -> None:
-        """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse, VaultClosed."""
-        durable = self._temporary is None and self.virtual is None
-        inline = self.virtual is not None
-        store = SqliteStore.open(
-            self.folder, self.clock, durable=durable, counts=self.counters.commits, inline=inline
-        )
-        store.announce(urlsplit(self.endpoint).port or 0)
-        self.operator_key, self.metrics_key = write_operator_key(self.folder), metrics_key(self.folder)
+        """Open the store, recover what a crash cut off, start the background work.
+
+        Raises FolderInUse, VaultClosed, CannotOpenStore.
+        """
+        self.storage = await self._open_storage()
+        store, vault, self.metrics_key = self.storage.store, self.storage.vault, self.storage.metrics_key
         self.store: Store = store
+        self.operator_key, http = write_operator_key(self.folder), HttpClient()
         CountedFunctions(store, self.counters)
-        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         secret = vault.keyed(SIGNING)
         real_clock = SystemClock()  # of signatures and credentials, which clients and functions date
         credentials = CredentialIssuer(secret, real_clock)
@@ -312,57 +313,44 @@ class Node:
             *((self.spans,) if self.spans is not None else ()),
         )
 
+    async def _open_storage(self) -> Storage:
+        port = urlsplit(self.endpoint).port or 0
+        if self._shared is not None:
+            return await open_shared(self._shared, self.folder, self.clock, port, counters=self.counters)
+        virtual, kept = self.virtual is not None, self._temporary is None
+        return open_embedded(
+            self.folder, self.clock, port, kept=kept, virtual=virtual, counters=self.counters
+        )
+
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
+        work = self._work
         if loop_holds.is_enabled():
             self.holds = loop_holds.LoopHolds()
-            self._spawn("measurement of the loop", self.holds.run())
+            work.add("measurement of the loop", self.holds.run())
         if self.functions.networks is not None:
-            self._spawn("trial of functions' networks", self.functions.say_lost_network())
-        self._spawn("start of the services' work", self._start_work_of_services())
-        self._spawn("stacks", self._lasting("stacks", self.stacks.run))
-        self._spawn_duty("stack recovery", self.stacks.recover)
-        self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
-        self._spawn_duty("forgetting duties", lambda: forget_unattended(self.store, self.clock))
+            work.add("trial of functions' networks", self.functions.say_lost_network())
+        work.add("start of the services' work", self._start_work_of_services())
+        work.add_lasting("stacks", self.stacks.run)
+        work.add_duty(self.store, "stack recovery", self.stacks.recover)
+        work.add_duty(self.store, "forgetting deleted stacks", self.stacks.forget_deleted_stacks)
+        work.add_duty(self.store, "forgetting duties", lambda: forget_unattended(self.store, self.clock))
 
     async def _start_work_of_services(self) -> None:
         """One service after the other: importing all of them takes 0.2 s, in which first requests are answered."""
+        work = self._work
         for package in (SERVICES[name] for name in SERVICES if name not in WITHOUT_WORK):
             await asyncio.sleep(0)
             services = importlib.import_module(package)
             for make in getattr(services, "JOB_QUEUES", ()):
                 self.dispatcher.add(make(self.platform))
             for worker in getattr(services, "WORKERS", ()):
-                name = f"{package} {worker.__name__}"
-                self._spawn(name, self._lasting(name, functools.partial(worker, self.platform)))
+                work.add_lasting(f"{package} {worker.__name__}", functools.partial(worker, self.platform))
             for worker in getattr(services, "DUTIES", ()):
-                name = f"{package} {worker.__name__}"
-                self._spawn_duty(name, functools.partial(worker, self.platform))
-        self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
-
-    def _spawn_duty(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """The work, done while no other node on the same store does it."""
-        self._spawn(name, self._lasting(name, lambda: on_duty(self.store, self.clock, name, work)))
-
-    async def _lasting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Work that fails, since the disk is full say, begins again."""
-        while True:
-            try:
-                return await work()
-            except Exception:
-                log.exception("%s failed; it begins again in %.0f s", name, _AGAIN_SECONDS)
-            await self.clock.sleep(_AGAIN_SECONDS)
-
-    def _spawn(self, name: str, work: Awaitable[None]) -> None:
-        async def guarded() -> None:
-            try:
-                await work
-            except asyncio.CancelledError:
-                raise
-            except Exception:
-                log.exception("%s stopped working; restart the node", name)
-
-        self._tasks.append(asyncio.create_task(guarded(), name=name))
+                work.add_duty(
+                    self.store, f"{package} {worker.__name__}", functools.partial(worker, self.platform)
+                )
+        work.add_lasting("dispatcher", self.dispatcher.run)
 
     async def stop(self) -> None:
         """In order: no new deliveries, stacks parked, workers ended, functions ended, store closed.
@@ -372,14 +360,12 @@ class Node:
         self.loop_lag.close()
         self.ending.set()
         await _in_time(self.dispatcher.close, self.stacks.close)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.end()
         await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
         await _in_time(self._last_uses.close)
         if self._mailer is not None:
             self._mailer.close()
-        await self.store.close()
+        await self.storage.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 

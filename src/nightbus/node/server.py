@@ -119,7 +119,7 @@ async def serve(
 ) -> None:
     """Run a node until SIGINT or SIGTERM; `ready` is called when it answers, `mounts` answer further paths of it.
 
-    Raises FolderInUse, SettingsError.
+    Raises FolderInUse, CannotOpenStore, SettingsError.
     """
     sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
     virtual = None
@@ -145,6 +145,7 @@ async def serve(
         functions_endpoint=settings.plain_endpoint,
         virtual=virtual,
         spans=SpanNotes() if otlp.spans else None,
+        shared=settings.store,
     )
     await node.start()
     export = _export(node, otlp)

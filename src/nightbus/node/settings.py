@@ -19,6 +19,7 @@ from nightbus.node.setting_sources import SettingsError, Sources
 
 if TYPE_CHECKING:
     from nightbus.messaging.mail_server import MailServer
+    from nightbus.node.shared_store import SharedStore
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -33,6 +34,7 @@ _KNOWN = (
     "audit_days",
     "audit_megabytes",
     "authorization",
+    "cluster_key_file",
     "concurrent_executions",
     "data",
     "dev_credentials",
@@ -50,6 +52,9 @@ _KNOWN = (
     "quotas",
     "service_events",
     "smtp",
+    "store",
+    "store_password_file",
+    "store_polls",
     "tls",
     "tls_cert",
     "tls_key",
@@ -66,6 +71,7 @@ _CONSOLE_REACHES = ("127.0.0.1", "::1", "localhost")  # what browsers take names
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`port` 0 takes any free one. With `memory` the store lives until the node stops and `data` is unused.
+    `store` is one that several nodes share; None for the embedded one in the folder `data`.
 
     Without `smtp` there are no subscriptions by e-mail. `forward` says where targets of services go that are not part
     of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
@@ -90,6 +96,7 @@ class Settings:
     port: int = DEFAULT_PORT
     data: Path = Path(".nightbus")
     memory: bool = False
+    store: SharedStore | None = None
     smtp: MailServer | None = None
     forward: Mapping[str, str] = field(default_factory=dict)
     quotas: bool = True
@@ -155,6 +162,9 @@ def load_settings(
     port: int | None = None,
     data: Path | None = None,
     memory: bool | None = None,
+    store: str | None = None,
+    store_password_file: Path | None = None,
+    cluster_key_file: Path | None = None,
     forward: Sequence[str] = (),
     quotas: bool | None = None,
     allowed_hosts: Sequence[str] = (),
@@ -181,6 +191,7 @@ def load_settings(
         port=sources.port(DEFAULT_PORT, port),
         data=sources.path("data", data) or default_data_folder(variables),
         memory=in_memory,
+        store=_shared_store(sources, store, store_password_file, cluster_key_file, memory),
         smtp=_smtp(sources),
         forward=_forward(sources, forward),
         quotas=sources.switch("quotas", True, quotas),
@@ -279,6 +290,21 @@ def _smtp(sources: Sources) -> MailServer | None:
         return MailServer.parse(text)
     except ValueError as wrong:
         raise SettingsError(f"{origin} {wrong}") from None
+
+
+def _shared_store(
+    sources: Sources,
+    url: str | None,
+    password_file: Path | None,
+    cluster_key_file: Path | None,
+    memory: bool | None,
+) -> SharedStore | None:
+    """An option for memory wins over a store of a variable or the file."""
+    if not (url or (sources.text("store") and not memory)):
+        return None
+    from nightbus.node.shared_store import shared_store
+
+    return shared_store(sources, url, password_file, cluster_key_file, memory)
 
 
 def _forward(sources: Sources, options: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Seals secrets with a key that lies in a file beside the database, never in it.
+"""Seals secrets with a key that lies in a file beside the database, never in it, or that a cluster gives its nodes.
 
 Whoever gets the database alone, its log or a page of it, reads no secret; whoever gets the folder reads all of them.
 
@@ -31,11 +31,14 @@ class VaultClosed(Exception):
 
 
 class Vault:
-    """`folder` None keeps the key in memory, for what does not outlive the process. May be used from any thread."""
+    """`folder` None keeps the key in memory, for what does not outlive the process. May be used from any thread.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    `key`: that of a cluster, 32 bytes, which is not written anywhere.
+    """
+
+    def __init__(self, folder: Path | None = None, *, key: bytes = b"") -> None:
         self._file = None if folder is None else folder / KEY_FILE
-        self._key = b""
+        self._key = key
         self._kept: dict[str, bytes] = {}
         self._loading = threading.Lock()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from nightbus.node import node as node_module
-from nightbus.node.node import Node
+from nightbus.clock import SystemClock
+from nightbus.node import background_work
+from nightbus.node.background_work import BackgroundWork
 
 
-async def test_a_worker_that_fails_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "_AGAIN_SECONDS", 0.0)
-    node = Node(tmp_path, "http://127.0.0.1:4566")
+async def test_a_worker_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background_work, "_AGAIN_SECONDS", 0.0)
     begun: list[int] = []
 
     async def work() -> None:
@@ -20,5 +18,5 @@ async def test_a_worker_that_fails_begins_again(tmp_path: Path, monkeypatch: pyt
         if len(begun) < 3:
             raise OSError("no space left")
 
-    await node._lasting("work", work)
+    await BackgroundWork(SystemClock()).lasting("work", work)
     assert begun == [0, 1, 2]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import functools
+import importlib.util
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,27 +13,70 @@ import pytest
 from memory_store import MemoryCluster, MemoryStore
 from nightbus.clock import Clock, SystemClock, VirtualClock
 from nightbus.store.interface import Store
+from nightbus.store.postgres.connections import Database
 from nightbus.store.sqlite.store import SqliteStore
+from postgres_server import postgres_server
 
-Open = Callable[[Clock], Store]
+Open = Callable[[Clock], Awaitable[Store]]
+_DATABASE = "contract"  # of all these tests, each of which has a schema of its own
+_schemas = itertools.count(1)
 
 
 def _sqlite(folder: Path) -> Open:
-    return lambda clock: SqliteStore.open(folder, clock, durable=False)
+    async def open_store(clock: Clock) -> Store:
+        return SqliteStore.open(folder, clock, durable=False)
+
+    return open_store
 
 
 def _inline(folder: Path) -> Open:
     """As a node for tests opens it."""
-    return lambda clock: SqliteStore.open(folder, clock, durable=False, inline=True)
+
+    async def open_store(clock: Clock) -> Store:
+        return SqliteStore.open(folder, clock, durable=False, inline=True)
+
+    return open_store
 
 
 def _memory(folder: Path) -> Open:
     cluster = MemoryCluster()
-    return lambda clock: MemoryStore(cluster, clock)
+
+    async def open_store(clock: Clock) -> Store:
+        return MemoryStore(cluster, clock)
+
+    return open_store
 
 
-BACKENDS: dict[str, Callable[[Path], Open]] = {"sqlite": _sqlite, "sqlite-inline": _inline, "memory": _memory}
-LEASES_LAST = {"memory"}  # where the leases outlive a node
+def _postgres(folder: Path, *, polls: bool = False) -> Open:
+    schema = f"test_{next(_schemas)}"
+
+    async def open_store(clock: Clock) -> Store:
+        store = importlib.import_module("nightbus.store.postgres.store").PostgresStore
+        opened: Store = await store.open(Database(_contract_database(), schema=schema, polls=polls), clock)
+        return opened
+
+    return open_store
+
+
+@functools.cache
+def _contract_database() -> str:
+    server = postgres_server()
+    server.execute(f"CREATE DATABASE {_DATABASE}")
+    return server.url(_DATABASE)
+
+
+def _postgres_polls(folder: Path) -> Open:
+    return _postgres(folder, polls=True)
+
+
+BACKENDS: dict[str, Callable[[Path], Open]] = {
+    "sqlite": _sqlite,
+    "sqlite-inline": _inline,
+    "memory": _memory,
+}
+if importlib.util.find_spec("nightbus.store.postgres.store"):
+    BACKENDS |= {"postgres": _postgres, "postgres-polls": _postgres_polls}
+LEASES_LAST = {"memory", "postgres", "postgres-polls"}  # where the leases outlive a node
 
 
 class Opener:
@@ -41,8 +87,8 @@ class Opener:
         self._backend = BACKENDS[backend](folder)
         self._open: list[Store] = []
 
-    def __call__(self, clock: Clock | None = None) -> Store:
-        self._open.append(self._backend(clock or SystemClock()))
+    async def __call__(self, clock: Clock | None = None) -> Store:
+        self._open.append(await self._backend(clock or SystemClock()))
         return self._open[-1]
 
     async def close(self) -> None:
@@ -58,8 +104,8 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-def store(opened: Opener) -> Store:
-    return opened()
+async def store(opened: Opener) -> Store:
+    return await opened()
 
 
 @pytest.fixture
@@ -68,6 +114,6 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def timed(opened: Opener, clock: VirtualClock) -> Store:
+async def timed(opened: Opener, clock: VirtualClock) -> Store:
     """A store whose time is the test's own."""
-    return opened(clock)
+    return await opened(clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -27,7 +27,7 @@ from nightbus.store.interface import (
 HERE = Scope("111111111111", "eu-west-1")
 THERE = Scope("111111111111", "us-east-1")
 
-Opened = Callable[..., Store]
+Opened = Callable[..., Awaitable[Store]]
 
 
 async def ticks() -> None:
@@ -263,25 +263,25 @@ class TestBlobs:
             await store.open_blob(hashlib.sha256(b"half").hexdigest())
 
     async def test_it_stays_until_the_last_owner_lets_go(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         blob = await store.put_blob(b"x")
         await store.commit(*[KeepBlob(blob.digest, owner) for owner in ("a", "b", "b")])
         await store.commit(ReleaseBlob(blob.digest, "a"), ReleaseBlob(blob.digest, "nobody"))
         await store.close()
-        store = opened()
+        store = await opened()
         assert await read_blob(store, blob.digest) == b"x"
         await store.commit(ReleaseBlob(blob.digest, "b"))
         await store.close()
         with pytest.raises(KeyError):
-            await opened().open_blob(blob.digest)
+            await (await opened()).open_blob(blob.digest)
 
     async def test_a_new_owner_in_the_same_commit_saves_it(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         blob = await store.put_blob(b"x")
         await store.commit(KeepBlob(blob.digest, "a"))
         await store.commit(ReleaseBlob(blob.digest, "a"), KeepBlob(blob.digest, "b"))
         await store.close()
-        assert await read_blob(opened(), blob.digest) == b"x"
+        assert await read_blob(await opened(), blob.digest) == b"x"
 
     async def test_what_another_releases_meanwhile_is_not_lost(self, store: Store) -> None:
         for n in range(30):
@@ -318,7 +318,7 @@ class TestBlobs:
 
 class TestCommits:
     async def test_everything_is_there_after_a_restart(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         await store.commit(
             PutRecord(HERE, "k", "a", {"v": 1}),
             Append(HERE, "l", 1, b"x", "key"),
@@ -326,18 +326,18 @@ class TestCommits:
         )
         record, entries = await store.get(HERE, "k", "a"), await store.read(HERE, "l")
         await store.close()
-        store = opened()
+        store = await opened()
         assert await store.get(HERE, "k", "a") == record
         assert await store.read(HERE, "l") == entries
         assert [(one.data, one.due) for one in await store.lease(HERE, "q", 1, 1000)] == [(b"y", 7)]
 
     async def test_what_was_submitted_before_closing_is_written(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         commits = [asyncio.ensure_future(store.commit(Append(HERE, "l", n, b""))) for n in range(50)]
         await asyncio.sleep(0)
         await store.close()
         await asyncio.gather(*commits)
-        assert len(await opened().read(HERE, "l")) == 50
+        assert len(await (await opened()).read(HERE, "l")) == 50
 
     async def test_closing_wakes_who_waits_and_happens_once(self, store: Store) -> None:
         waiting = asyncio.ensure_future(store.lease(HERE, "q", 1, 1000, wait=3600))
@@ -348,7 +348,7 @@ class TestCommits:
             assert await waiting == []
 
     async def test_a_caller_that_gives_up_does_not_undo_its_commit(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         commit = asyncio.ensure_future(store.commit(Append(HERE, "l", 1, b"")))
         await asyncio.sleep(0)
         commit.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -25,7 +25,7 @@ from nightbus.store.interface import (
 
 HERE = Scope("111111111111", "eu-west-1")
 
-Opened = Callable[..., Store]
+Opened = Callable[..., Awaitable[Store]]
 
 
 class TestWatch:
@@ -54,7 +54,7 @@ class TestWatch:
             assert told[-1].key == str(n)
 
     async def test_a_listener_finds_the_change(self, opened: Opened) -> None:
-        store, found = opened(), []
+        store, found = await opened(), []
 
         def look(touched: Touched | None) -> None:
             assert touched is not None

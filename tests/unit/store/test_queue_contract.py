@@ -29,7 +29,7 @@ THERE = Scope("111111111111", "us-east-1")
 class Opened(Protocol):
     forgets_leases: bool
 
-    def __call__(self, clock: Clock | None = None) -> Store: ...
+    async def __call__(self, clock: Clock | None = None) -> Store: ...
 
 
 def _needs_leases_that_a_restart_ends(opened: Opened) -> None:
@@ -80,12 +80,12 @@ class TestQueues:
         assert await store.lease(HERE, "none", 1, 1) == []
 
     async def test_ids_are_unique_over_all_queues_and_never_used_twice(self, opened: Opened) -> None:
-        store = opened()
+        store = await opened()
         await store.commit(Enqueue(HERE, "q", b"", 0), Enqueue(HERE, "r", b"", 0))
         items = [one for queue in "qr" for one in await store.lease(HERE, queue, 9, 60_000)]
         await store.commit(*[item.acknowledge() for item in items])
         await store.close()
-        again = opened()
+        again = await opened()
         await again.commit(Enqueue(HERE, "q", b"", 0))
         (item,) = await again.lease(HERE, "q", 9, 60_000)
         assert len({one.id for one in (*items, item)}) == 3
@@ -174,11 +174,11 @@ class TestQueues:
 
     async def test_after_a_restart_what_was_leased_is_offered_again(self, opened: Opened) -> None:
         _needs_leases_that_a_restart_ends(opened)
-        store = opened()
+        store = await opened()
         await store.commit(Enqueue(HERE, "q", b"x", 0))
         (first,) = await store.lease(HERE, "q", 1, 3_600_000)
         await store.close()
-        (again,) = await opened().lease(HERE, "q", 1, 1000)
+        (again,) = await (await opened()).lease(HERE, "q", 1, 1000)
         assert (again.id, again.data) == (first.id, b"x")
 
 
@@ -259,11 +259,11 @@ class TestTokens:
 
     async def test_no_two_leases_have_one_token_not_even_over_a_restart(self, opened: Opened) -> None:
         _needs_leases_that_a_restart_ends(opened)
-        store = opened()
+        store = await opened()
         await store.commit(Enqueue(HERE, "q", b"", 0))
         (before,) = await store.lease(HERE, "q", 1, 3_600_000)
         await store.close()
-        store = opened()
+        store = await opened()
         with pytest.raises(StaleLease):
             await store.commit(before.acknowledge())
         (after,) = await store.lease(HERE, "q", 1, 3_600_000)

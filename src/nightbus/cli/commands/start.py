@@ -26,6 +26,7 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
     began = time.perf_counter()
     from nightbus.console.mount import Console
     from nightbus.node.server import CannotListen, bind, run
+    from nightbus.node.storage import CannotOpenStore
     from nightbus.store.sqlite.store import FolderInUse, NewerSchema
     from nightbus.store.vault import VaultClosed
 
@@ -41,12 +42,17 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
 
     def ready(node: Node) -> None:
         key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
-        lines = [f"  key       {key_text}", *_policy_lines(bound, node), *_tls_lines(bound, node)]
+        lines = [
+            f"  key       {key_text}",
+            *_policy_lines(bound, node),
+            *_tls_lines(bound, node),
+            *_cluster_lines(node),
+        ]
         print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
 
     try:
         run(bound, listener, ready, (Console(),))
-    except (FolderInUse, NewerSchema, VaultClosed) as failure:
+    except (FolderInUse, NewerSchema, VaultClosed, CannotOpenStore) as failure:
         raise CommandFailed(str(failure)) from failure
     except (OSError, sqlite3.Error) as failure:
         raise CommandFailed(f"the data folder {bound.data} cannot be used: {failure}") from failure
@@ -96,8 +102,21 @@ def _tls_lines(settings: Settings, node: Node) -> list[str]:
     return [f"  tls       SHA-256 {certificate.fingerprint()}{trust}"]
 
 
+def _cluster_lines(node: Node) -> list[str]:
+    """Return what the next node of a new cluster is given."""
+    if node.storage.made_cluster_key is None:
+        return []
+    return [
+        f"  cluster   made {node.storage.made_cluster_key.absolute()}, for every further node on this database:",
+        "            --cluster-key-file FILE, or the key itself as NIGHTBUS_CLUSTER_KEY. Keep a copy: nothing else",
+        "            opens the secrets that the database has",
+    ]
+
+
 def _greeting(settings: Settings, lines: Sequence[str], seconds: float) -> str:
     data_text = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
+    if settings.store is not None:
+        data_text = f"{settings.store}, and {data_text} for what is this machine's own"
     prefix = "" if settings.port == 4566 else f"NIGHTBUS_PORT={settings.port} "
     return (
         f"Nightbus {__version__} is ready at {settings.endpoint} (in {seconds:.2f} s)\n"

@@ -21,6 +21,7 @@ from nightbus.node.virtual_time.resting_loop import RestingLoop
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.records import FUNCTION
 from nightbus.stacks.templates.sam import SamTransform, transform_sam
+from nightbus.store.interface import Store
 from nightbus.store.sqlite.store import SqliteStore
 
 _PERIOD_MS = 3600_000  # what wakes by a period, such as retention, does so once an hour at most
@@ -46,8 +47,9 @@ class VirtualTime:
         self._loop = loop
         self._one_at_a_time = asyncio.Lock()
 
-    def attach(self, store: SqliteStore, platform: Platform, functions: Runner, trail: Trail) -> None:
+    def attach(self, store: Store, platform: Platform, functions: Runner, trail: Trail) -> None:
         """Once the node has its parts."""
+        assert isinstance(store, SqliteStore)  # a node of virtual time shares its store with no other
         self._store = store
         self._platform = platform
         self._functions = functions

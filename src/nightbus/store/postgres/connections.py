@@ -23,12 +23,13 @@ _IDLE_IN_TRANSACTION_MS = 2_000
 class Database:
     """`url` is a PostgreSQL URI, as libpq takes it (`postgresql://user@host:5432/database?sslmode=...`), without
     secrets in what is logged: `shown` is that. `schema` has the tables. `polls`: do without what not every database
-    with PostgreSQL's protocol has (LISTEN and NOTIFY, advisory locks).
+    with PostgreSQL's protocol has (LISTEN and NOTIFY, advisory locks). `password` is for a URL that has none.
     """
 
     url: str = field(repr=False)
     schema: str = "nightbus"
     polls: bool = False
+    password: str | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> str:
@@ -49,7 +50,10 @@ class Database:
         import asyncpg
 
         return await asyncpg.connect(
-            self.url, command_timeout=statement_seconds, server_settings=self._settings(name)
+            self.url,
+            password=self.password,
+            command_timeout=statement_seconds,
+            server_settings=self._settings(name),
         )
 
     async def pool(
@@ -65,6 +69,7 @@ class Database:
 
         return await asyncpg.create_pool(
             self.url,
+            password=self.password,
             min_size=1,
             max_size=size,
             connection_class=Connection,

@@ -1,0 +1,99 @@
+"""Defines the settings of a store that several nodes share: the database, and the key of the cluster.
+
+A password stands in the URL, in a file of its own, or where PostgreSQL's tools look for it (`PGPASSWORD`, `PGPASSFILE`,
+`~/.pgpass`). Neither it nor the cluster's key is part of any text that this module makes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from nightbus.node.setting_sources import SettingsError, Sources
+from nightbus.store.postgres.connections import Database
+
+_SCHEMES = ("postgresql", "postgres")
+_KEY_VARIABLE = "NIGHTBUS_CLUSTER_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedStore:
+    """`url` is a PostgreSQL URI as libpq takes it; `password_file` has its password, if the URL does not.
+
+    `polls`: do without LISTEN, NOTIFY and advisory locks. The cluster's key is `cluster_key`, or what
+    `cluster_key_file` has: 64 hexadecimal digits.
+    """
+
+    url: str = field(repr=False)
+    password_file: Path | None = None
+    polls: bool = False
+    cluster_key: str = field(default="", repr=False)
+    cluster_key_file: Path | None = None
+
+    @property
+    def database(self) -> Database:
+        """Raises SettingsError for a password file that cannot be read."""
+        password = None
+        if self.password_file is not None:
+            password = _text_of(self.password_file, "store_password_file")
+        return Database(self.url, polls=self.polls, password=password)
+
+    def given_key(self) -> str:
+        """The cluster's key as it was given, empty where none was. Raises SettingsError."""
+        if self.cluster_key_file is None:
+            return self.cluster_key.strip()
+        return _text_of(self.cluster_key_file, "cluster_key_file")
+
+    def __str__(self) -> str:
+        return Database(self.url).shown
+
+
+def shared_store(
+    sources: Sources,
+    url: str | None,
+    password_file: Path | None,
+    cluster_key_file: Path | None,
+    memory: bool | None,
+) -> SharedStore:
+    """Return what the options, variables and the file say, one of which names a store. Raises SettingsError."""
+    chosen, origin = sources.text("store", url) or "", _origin(sources, url)
+    _check_url(chosen, origin)
+    if sources.switch("memory", False, memory):
+        raise SettingsError(f"{origin}: a store that nodes share does not go with memory")
+    key_file = sources.path("cluster_key_file", cluster_key_file)
+    key = sources.environ.get(_KEY_VARIABLE, "")
+    return SharedStore(
+        url=chosen,
+        password_file=sources.path("store_password_file", password_file),
+        polls=sources.switch("store_polls", False),
+        cluster_key="" if cluster_key_file is not None else key,
+        cluster_key_file=None if key and cluster_key_file is None else key_file,
+    )
+
+
+def _origin(sources: Sources, url: str | None) -> str:
+    if url:
+        return "--store"
+    return "NIGHTBUS_STORE" if sources.environ.get("NIGHTBUS_STORE") else f"{sources.file}: store"
+
+
+def _check_url(url: str, origin: str) -> None:
+    """The text that is refused is not repeated: it may have a password."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in _SCHEMES and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise SettingsError(
+            f"{origin} is not the URL of a PostgreSQL database, such as postgresql://nightbus@db.example:5432/nightbus"
+        )
+
+
+def _text_of(file: Path, name: str) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else "it is not text"
+        raise SettingsError(f"{name} {file} cannot be read: {reason}") from failure

@@ -1,0 +1,138 @@
+"""Opens what a node keeps its state in: the embedded store of its data folder, or one that it shares with other nodes.
+
+With a shared store the data folder has what is this machine's own: packages of functions, TLS, the operator's key, a
+copy of the administrator's key. The vault's key comes with the store: from the folder, or from the cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightbus.clock import Clock
+from nightbus.counters import Counters
+from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
+from nightbus.node.shared_store import SharedStore
+from nightbus.store.folder import FolderLock
+from nightbus.store.interface import Store
+from nightbus.store.sqlite.store import SqliteStore
+from nightbus.store.vault import Vault
+
+if TYPE_CHECKING:
+    from nightbus.store.postgres.connections import Database
+
+_CLUSTER_KEY_NAME = "cluster.key"
+
+
+class CannotOpenStore(Exception):
+    """The shared store cannot be used; the text says why and what to do, and names no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given."""
+
+    store: Store
+    vault: Vault
+    metrics_key: str
+    close: Callable[[], Awaitable[None]]
+    made_cluster_key: Path | None = None
+
+
+def open_embedded(
+    folder: Path, clock: Clock, port: int, *, kept: bool, virtual: bool, counters: Counters
+) -> Storage:
+    """`kept`: the folder outlives the node. `virtual`: the node's time is a test's.
+
+    Raises FolderInUse, NewerSchema, OSError, sqlite3.Error.
+    """
+    durable = kept and not virtual
+    store = SqliteStore.open(folder, clock, durable=durable, counts=counters.commits, inline=virtual)
+    store.announce(port)
+    return Storage(store, Vault(folder if kept else None), kept_metrics_key(folder), store.close)
+
+
+async def open_shared(
+    shared: SharedStore, folder: Path, clock: Clock, port: int, *, counters: Counters
+) -> Storage:
+    """Raises FolderInUse, CannotOpenStore, SettingsError."""
+    database, given = shared.database, shared.given_key()
+    lock = FolderLock.acquire(folder)
+    try:
+        with _said(database):
+            key, made = await _vault_key(database, given, folder)
+            backend = importlib.import_module("nightbus.store.postgres.store").PostgresStore
+            store = await backend.open(database, clock, counts=counters.commits)
+    except BaseException:
+        lock.release()
+        raise
+    lock.announce(port)
+    store.announce(port)
+    vault = Vault(key=key)
+    metrics = vault.keyed(METRICS).hex()
+    write_metrics_key(folder, metrics)
+
+    async def close() -> None:
+        await store.close()
+        lock.release()
+
+    return Storage(store, vault, metrics, close, made)
+
+
+async def _vault_key(database: Database, given: str, folder: Path) -> tuple[bytes, Path | None]:
+    """Return the key of the cluster's vault, and the file of the cluster's key if it was made now."""
+    from nightbus.store.postgres import identity, schema
+
+    connection = await database.connect()
+    try:
+        await schema.prepare(connection, database.schema)
+        file, made = folder / _CLUSTER_KEY_NAME, None
+        if not given and file.exists():
+            given = file.read_text().strip()
+        if not given:
+            if await identity.has_identity(connection):
+                raise identity.WrongClusterKey(
+                    "the database has a cluster, whose key this node needs: --cluster-key-file or NIGHTBUS_CLUSTER_KEY "
+                    f"(the cluster's first node has it in {_CLUSTER_KEY_NAME} of its data folder)"
+                )
+            given, made = identity.new_cluster_key(), file
+            _write_key(file, given)
+        try:
+            return await identity.vault_key(connection, given), made
+        except identity.WrongClusterKey:
+            if made is not None:  # another node was first
+                made.unlink(missing_ok=True)
+            raise
+    finally:
+        await connection.close()
+
+
+def _write_key(file: Path, key: str) -> None:
+    """On disk before the database has what only this key opens."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(file, flags, 0o600), "w") as opened:
+        opened.write(f"{key}\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+@contextlib.contextmanager
+def _said(database: Database) -> Iterator[None]:
+    """Raise what makes the database unusable as CannotOpenStore."""
+    import asyncpg
+
+    from nightbus.store.postgres.identity import WrongClusterKey
+    from nightbus.store.postgres.schema import NewerSchema
+
+    try:
+        yield
+    except (WrongClusterKey, NewerSchema) as refusal:
+        raise CannotOpenStore(f"{database.shown}: {refusal}") from refusal
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+        reason = str(failure) or type(failure).__name__
+        raise CannotOpenStore(f"{database.shown} cannot be used: {reason}") from failure
