@@ -32,7 +32,7 @@ class Happening:
 
 
 async def happenings(store: Store, scope: Scope, since_ms: int, limit: int) -> list[Happening]:
-    """The newest first."""
+    """The newest first; of what was tried several times the last attempt, if that failed."""
     parts = await asyncio.gather(
         _deliveries(store, scope, since_ms),
         _invocations(store, scope, since_ms),
@@ -51,21 +51,25 @@ async def _deliveries(store: Store, scope: Scope, since_ms: int) -> list[Happeni
     found = []
     for log in await store.logs(scope, outcome_log("")):
         entries = await store.read(scope, log, since=since_ms, limit=_MOST_READ, backwards=True)
+        later: set[tuple[str, str, str]] = set()
         for entry in entries:
-            if b'"outcome":"delivered"' in entry.data:
-                continue
             outcome = orjson.loads(entry.data)
-            text = _error(outcome["code"], outcome["message"])
-            found.append(Happening(entry.time, DELIVERY, entry.key, outcome["rule"], text, True))
+            delivery = entry.key, outcome["rule"], outcome["target"]
+            if delivery not in later and outcome["outcome"] != "delivered":
+                text = _error(outcome["code"], outcome["message"])
+                found.append(Happening(entry.time, DELIVERY, entry.key, outcome["rule"], text, True))
+            later.add(delivery)
     return found
 
 
 async def _invocations(store: Store, scope: Scope, since_ms: int) -> list[Happening]:
     entries = await store.read(scope, INVOCATIONS, since=since_ms, limit=_MOST_READ, backwards=True)
-    ended = [invocation_of(entry) for entry in entries]
+    last = {}
+    for one in map(invocation_of, entries):
+        last.setdefault((one.function, one.request_id), one)
     return [
         Happening(one.time, INVOCATION, one.request_id, one.function, _error(one.code, one.message), True)
-        for one in ended
+        for one in last.values()
         if one.outcome != "success"
     ]
 

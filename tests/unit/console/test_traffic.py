@@ -12,7 +12,10 @@ from bus_rig import BUS, QUEUE, SCOPE, Rig, rig
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.console.traffic.counts import KEPT_SECONDS, Counts, Flow
+from nightbus.console.traffic.folding import Fold
 from nightbus.console.traffic.readers import TrafficReaders
+from nightbus.console.traffic.unfinished import Failing
+from nightbus.store.interface import Entry
 
 NOW = 1_000_000_000
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/r"
@@ -68,6 +71,23 @@ async def _topic_with_queues(bus: Rig) -> str:
     topic: str = (await bus("CreateTopic", "sns", Name="t"))["TopicArn"]
     await bus("Subscribe", "sns", TopicArn=topic, Protocol="sqs", Endpoint=QUEUE.replace(":q", ":work"))
     return topic
+
+
+def _attempt(event: str, outcome: str) -> Entry:
+    made = {"rule": "r", "target": "t", "arn": QUEUE, "outcome": outcome, "code": "C", "message": "m"}
+    return Entry(1, NOW - 1000, event, json.dumps(made).encode())
+
+
+def test_attempts_flow_and_deliveries_fail() -> None:
+    fold, edge = Fold(SCOPE), f"{RULE} delivers {QUEUE}"
+    again = _attempt("e-1", "will be tried again")
+    fold.outcomes(
+        "default", [again, again, _attempt("e-2", "will be tried again"), _attempt("e-1", "failed")]
+    )
+    fold.outcomes("default", [_attempt("e-2", "delivered"), _attempt("e-3", "delivered")])
+    assert fold.counts.since(60, NOW)[edge] == Flow(6, 4, NOW - 1000)
+    assert fold.unfinished.failing(60, NOW) == {edge: Failing(1, 0)}
+    assert fold.unfinished.repeats(60, NOW) == {edge: 3}
 
 
 class TestReaders:

@@ -48,8 +48,8 @@ class Happening(Answer, frozen=True):
 
 class Overview(Answer, frozen=True):
     """`counts`: how many of each kind are deployed. `happened`: in the last hour, the newest first. `totals` are the
-    node's numbers since it started, of all accounts, by their names in `/_nightbus/metrics`; `events` and `failures`
-    those of the last `seconds` in this account and Region."""
+    node's numbers since it started, of all accounts, by their names in `/_nightbus/metrics`; `events` are those of the
+    last `seconds` in this account and Region, `failures` the deliveries that failed then and were not made since."""
 
     counts: dict[str, int]
     failing: list[Failing]
@@ -93,6 +93,7 @@ async def read_overview(request: ApiRequest) -> Overview:
     now = request.now_ms()
     happened = await happenings(request.store, scope, now - _HOUR_SECONDS * 1000, _MOST_HAPPENINGS)
     flows = fold.counts.since(KEPT_SECONDS, now)
+    unfinished = fold.unfinished.failing(KEPT_SECONDS, now)
     nodes = graph.nodes
     return Overview(
         counts=dict(Counter(one.kind for one in nodes.values() if one.state != MISSING)),
@@ -114,7 +115,7 @@ async def read_overview(request: ApiRequest) -> Overview:
         totals=samples.now(),
         seconds=KEPT_SECONDS,
         events=sum(flow.passed for name, flow in flows.items() if ":event-bus/" in name and " " not in name),
-        failures=sum(flow.failed for name, flow in flows.items() if " " in name),
+        failures=sum(one.failed + one.again for name, one in unfinished.items() if " " in name),
         stacks=sorted({one.stack for one in nodes.values() if one.stack}),
     )
 

@@ -20,6 +20,7 @@ from nightbus.bus.json_text import read_json
 from nightbus.console.topology import graph as g
 from nightbus.console.topology.graph import delivery_kind, edge_id, node_id_of
 from nightbus.console.traffic.counts import Counts
+from nightbus.console.traffic.unfinished import AGAIN, DONE, FAILED, Unfinished
 from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.rules import bus_arn, rule_arn
 from nightbus.functions.logs.invocation_log import invocation_of
@@ -31,7 +32,8 @@ _MOST_SEEN = 1_000
 _SOURCE = b'","source":"'
 _SESSION = ":assumed-role/"
 _OTHERS = f"{g.PRODUCER}:others"  # beyond so many, as where sources have numbers in their names
-_DELIVERED, _FAILED = "delivered", ("failed", "will be tried again")
+_FAILED = ("failed", "will be tried again")
+_STATES = {"failed": FAILED, "will be tried again": AGAIN}
 _OF_BUCKETS, _OF_SCHEDULES = "aws.s3", "aws.events"
 _REPLAYED = b'"replay-name":'
 
@@ -51,12 +53,14 @@ class Fold:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.counts = Counts()
+        self.unfinished = Unfinished()
         self.seen: dict[SeenEdge, None] = {}
         self._of_functions: Bounded[str, str] = Bounded(_MOST_IDS)  # the ids of events → who published them
         self._forwarded: Bounded[str, None] = Bounded(
             _MOST_IDS
         )  # ids that events have on the buses that got them
         self._invoked: Bounded[str, str] = Bounded(_MOST_IDS)  # by segment: over which edge somebody invoked
+        self._brought: Bounded[str, list[str]] = Bounded(_MOST_IDS)  # by segment: with which messages
 
     def published(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -95,6 +99,7 @@ class Fold:
             kind = g.POLLS if ":sqs:" in source else g.NOTIFIES
             edge = edge_id(source, kind, node_id_of(function))
             self._invoked[segment_of(request_id)] = edge
+            self._brought[segment_of(request_id)] = [str(key) for key, _ in messages]
             self.counts.add(edge, entry.time, len(messages))
 
     def ran(self, entries: Iterable[Entry]) -> None:
@@ -102,10 +107,14 @@ class Fold:
         for entry in entries:
             note = orjson.loads(entry.data)
             asked = self._invoked.get(entry.key, "")
-            if note.get("outcome") not in _FAILED or not asked:
+            if "outcome" not in note or not asked:
                 continue
             edge = asked if " " in asked else edge_id(asked, g.INVOKES, node_id_of(note["function"]))
-            self.counts.add(edge, entry.time, 0, 1)
+            if note["outcome"] in _FAILED:
+                self.counts.add(edge, entry.time, 0, 1)
+            state, again = _STATES.get(note["outcome"], DONE), note.get("again", ())
+            for key in self._brought.get(entry.key) or [entry.key]:
+                self.unfinished.tried(edge, key, entry.time, AGAIN if key in again else state)
 
     def hop(self, source: str, target: str, time_ms: int, messages: int) -> None:
         """From a topic to a queue, or from a queue to its dead-letter queue. Others' hops are not counted."""
@@ -116,15 +125,17 @@ class Fold:
     def invocations(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             one = invocation_of(entry)
-            failed = int(one.outcome != "success")
-            self.counts.add(function_arn(self.scope, one.function), one.time, 1, failed)
+            function, failed = function_arn(self.scope, one.function), one.outcome != "success"
+            self.counts.add(function, one.time, 1, int(failed))
+            self.unfinished.tried(function, one.request_id, one.time, FAILED if failed else DONE)
 
     def outcomes(self, bus: str, entries: Iterable[Entry]) -> None:
         for entry in entries:
             outcome = orjson.loads(entry.data)
             rule, arn = rule_arn(self.scope, bus, outcome["rule"]), outcome["arn"]
-            failed = int(outcome["outcome"] != _DELIVERED)
-            self._deliver(rule, arn, outcome.get("request_id") or "", entry.time, failed)
+            state = _STATES.get(outcome["outcome"], DONE)
+            edge = self._deliver(rule, arn, outcome.get("request_id") or "", entry.time, int(state != DONE))
+            self.unfinished.tried(edge, f"{entry.key} {outcome['target']}", entry.time, state)
             if "dead_letter_id" in outcome:
                 self.counts.add(edge_id(rule, g.DEAD_LETTERS, outcome["dead_letter"]), entry.time)
 
@@ -168,11 +179,14 @@ class Fold:
             return
         self._see(SeenEdge(f"producer:{source}", g.PUBLISHES, bus), time, 1)
 
-    def _deliver(self, rule: str, arn: str, name: str, time: int, failed: int) -> None:
+    def _deliver(self, rule: str, arn: str, name: str, time: int, failed: int) -> str:
+        """The edge of the delivery."""
         if ":event-bus/" in arn and name:
             self._forwarded[name] = None
         target = node_id_of(arn)
-        self.counts.add(edge_id(rule, delivery_kind(target), target), time, 1, failed)
+        edge = edge_id(rule, delivery_kind(target), target)
+        self.counts.add(edge, time, 1, failed)
+        return edge
 
     def _see(self, edge: SeenEdge, time: int, passed: int) -> None:
         if edge not in self.seen and len(self.seen) >= _MOST_SEEN:

@@ -86,6 +86,7 @@ class TrafficReader:
             for bus, entries in histories.items():
                 fold.history(bus, entries)
             fold.counts.forget(self._clock.now_ms())
+            fold.unfinished.forget(self._clock.now_ms())
 
         if size > LONG_TEXT:
             await asyncio.to_thread(count)
@@ -163,4 +164,5 @@ class TrafficReaders:
         return {
             "scopes whose traffic is read": len(self._readers),
             "edges with traffic": sum(len(one.fold.counts) for one in self._readers.values()),
+            "deliveries that failed": sum(len(one.fold.unfinished) for one in self._readers.values()),
         }
