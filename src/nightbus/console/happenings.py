@@ -10,7 +10,7 @@ import orjson
 from nightbus.audit.refusals import last_refusals
 from nightbus.aws.calls import Scope
 from nightbus.delivery.rules import outcome_log
-from nightbus.functions.logs.invocation_log import INVOCATIONS, invocation_of
+from nightbus.functions.logs.invocation_log import INVOCATIONS, EndedInvocation, invocation_of
 from nightbus.stacks.records import STACK
 from nightbus.store.interface import Store
 
@@ -64,7 +64,7 @@ async def _deliveries(store: Store, scope: Scope, since_ms: int) -> list[Happeni
 
 async def _invocations(store: Store, scope: Scope, since_ms: int) -> list[Happening]:
     entries = await store.read(scope, INVOCATIONS, since=since_ms, limit=_MOST_READ, backwards=True)
-    last = {}
+    last: dict[tuple[str, str], EndedInvocation] = {}
     for one in map(invocation_of, entries):
         last.setdefault((one.function, one.request_id), one)
     return [

@@ -172,3 +172,33 @@ def test_a_slash_waits_for_the_search_field_of_a_page_that_loads(console: Consol
     page.keyboard.press("/")
     release(page, held)
     expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+FORBIDS_STORAGE = """
+for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("forbidden", "SecurityError") } })
+"""
+
+
+def test_a_browser_that_forbids_storage_shows_the_console_all_the_same(console: Console) -> None:
+    console.page.add_init_script(FORBIDS_STORAGE)
+    for path, title in (("/send", "Send an event"), ("/patterns", "Pattern workbench"), ("/logs", "Logs")):
+        expect(console.visit(path).locator("h1")).to_have_text(title)
+    console.page.get_by_role("button", name="Theme: as the system").click()
+    expect(console.page.get_by_role("button", name="Theme: light")).to_be_visible()
+
+
+def test_a_page_that_is_open_goes_on_after_a_new_sign_in_in_another_tab(browser: Browser, shop: Shop) -> None:
+    with opened(browser, shop.node.port, None) as console:
+        console.ignore = ["403"]
+        page = console.page
+        page.goto(sign_in_link(shop.node))
+        page.locator("nav.nav").wait_for()
+        console.visit("/send")
+        other = page.context.new_page()
+        other.goto(sign_in_link(shop.node))
+        other.locator("nav.nav").wait_for()
+        page.get_by_label("Source", exact=True).fill("after.sign.in")
+        page.get_by_label("Detail type").fill("Sent Afterwards")
+        page.get_by_role("button", name="Send event").click()
+        expect(page.locator(".rows").get_by_role("link", name="Sent Afterwards")).to_be_visible()

@@ -75,7 +75,7 @@ async def _topic_with_queues(bus: Rig) -> str:
 
 def _attempt(event: str, outcome: str) -> Entry:
     made = {"rule": "r", "target": "t", "arn": QUEUE, "outcome": outcome, "code": "C", "message": "m"}
-    return Entry(1, NOW - 1000, event, json.dumps(made).encode())
+    return Entry("log", 1, NOW - 1000, json.dumps(made).encode(), event)
 
 
 def test_attempts_flow_and_deliveries_fail() -> None:

@@ -42,7 +42,21 @@ export function address(path, params = {}) {
   return `${API}${path}?${search}`
 }
 
+/** Another tab may have signed in anew: a changing call that is refused is made once more if there is another token now. */
 async function call(method, path, params, body, signal, read = parse) {
+  const sent = token
+  try {
+    return await callOnce(method, path, params, body, signal, read)
+  } catch (error) {
+    if (method === 'GET' || error.status !== 403) throw error
+    const session = await callOnce('GET', '/session', {}, undefined, signal, parse).catch(() => null)
+    if (!session?.token || session.token === sent) throw error
+    token = session.token
+    return callOnce(method, path, params, body, signal, read)
+  }
+}
+
+async function callOnce(method, path, params, body, signal, read) {
   const headers = { accept: 'application/json' }
   if (method !== 'GET') headers['x-nightbus-token'] = token
   if (body !== undefined) headers['content-type'] = 'application/json'

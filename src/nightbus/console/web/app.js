@@ -4,6 +4,7 @@ import { getAhead, onSignedOut, openSession, remove } from './api.js'
 import { useAddress, useLiveState, useLoad } from './hooks.js'
 import { useKeys } from './keys.js'
 import { beginAt } from './live.js'
+import { ofBrowser } from './memory.js'
 import { currentPath, currentScope, go, href, match } from './router.js'
 import { GROUPS, NAVIGATION, ROUTES, loadPage } from './routes.js'
 import { Dialog, Toasts } from './components/dialog.js'
@@ -16,12 +17,11 @@ const ICON = new URL('./icon.svg', import.meta.url).href
 const THEMES = { system: ['auto', 'Theme: as the system'], light: ['sun', 'Theme: light'], dark: ['moon', 'Theme: dark'] }
 
 function ThemeSwitch() {
-  const [theme, setTheme] = useState(() => localStorage.getItem('nightbus.theme') ?? 'system')
+  const [theme, setTheme] = useState(() => ofBrowser.get('theme') ?? 'system')
   const turn = () => {
     const names = Object.keys(THEMES)
     const next = names[(names.indexOf(theme) + 1) % names.length]
-    if (next === 'system') localStorage.removeItem('nightbus.theme')
-    else localStorage.setItem('nightbus.theme', next)
+    ofBrowser.set('theme', next === 'system' ? null : next)
     if (next === 'system') delete document.documentElement.dataset.theme
     else document.documentElement.dataset.theme = next
     setTheme(next)

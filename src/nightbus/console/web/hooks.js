@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from './html.js'
 import { get } from './api.js'
 import { liveState, subscribe, watchLive } from './live.js'
+import { ofBrowser } from './memory.js'
 import { currentPath, currentQuery, currentScope, go, href, onNavigation } from './router.js'
 
 const EVERY_PAGES = 3
@@ -98,17 +99,16 @@ export function useLiveState() {
 
 /** A value that the browser remembers between visits. */
 export function usePref(name, initial) {
-  const key = `nightbus.${name}`
   const [value, setValue] = useState(() => {
-    try { return JSON.parse(localStorage.getItem(key)) ?? initial } catch { return initial }
+    try { return JSON.parse(ofBrowser.get(name)) ?? initial } catch { return initial }
   })
   const keep = useCallback(next => {
     setValue(old => {
       const chosen = typeof next === 'function' ? next(old) : next
-      try { localStorage.setItem(key, JSON.stringify(chosen)) } catch { /* private windows keep nothing */ }
+      ofBrowser.set(name, JSON.stringify(chosen))
       return chosen
     })
-  }, [key])
+  }, [name])
   return [value, keep]
 }
 

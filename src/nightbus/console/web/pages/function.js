@@ -2,6 +2,7 @@
 import { html, useState } from '../html.js'
 import { post } from '../api.js'
 import { useLoad, usePages, useQuery } from '../hooks.js'
+import { ofTab } from '../memory.js'
 import { href, pathOf } from '../router.js'
 import { loadEvent } from '../event_text.js'
 import { bytes, count, duration, number } from '../format.js'
@@ -132,12 +133,12 @@ function Invocation({ name, data, request, row, onClose }) {
 }
 
 function Invoke({ name, query }) {
-  const key = `nightbus.invoke.${name}`
-  const [payload, setPayload] = useState(() => sessionStorage.getItem(key) ?? '{\n  \n}')
+  const key = `invoke.${name}`
+  const [payload, setPayload] = useState(() => ofTab.get(key) ?? '{\n  \n}')
   const [asynchronous, setAsynchronous] = useState(false)
   const events = useLoad('/events', { limit: 50 })
   const invoke = useAction(() => {
-    sessionStorage.setItem(key, payload)
+    ofTab.set(key, payload)
     return post(`${pathOf('functions', name)}/invoke`, { payload, asynchronous })
   })
   const load = async one => setPayload((await loadEvent(one.id)).text)

@@ -4,6 +4,7 @@ import { get, post } from '../api.js'
 import { useLoad, useSettled } from '../hooks.js'
 import { loadEvent } from '../event_text.js'
 import { laid, offsetOf, readJson } from '../json_text.js'
+import { ofTab } from '../memory.js'
 import { exampleEvent } from '../pattern_example.js'
 import { Choose, eventLabel, ruleLabel } from '../components/choose.js'
 import { StateChip } from '../components/chip.js'
@@ -173,10 +174,10 @@ function madeEvent(pattern, event) {
 
 /** A text that stays while the browser's tab is open. */
 function useKept(name, first) {
-  const key = `nightbus.workbench.${name}`
-  const [text, setText] = useState(() => sessionStorage.getItem(key) ?? laid(first))
+  const key = `workbench.${name}`
+  const [text, setText] = useState(() => ofTab.get(key) ?? laid(first))
   useEffect(() => {
-    if (text.length < 1_000_000) sessionStorage.setItem(key, text)
+    if (text.length < 1_000_000) ofTab.set(key, text)
   }, [text])
   return [text, setText]
 }

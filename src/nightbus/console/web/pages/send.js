@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from '../html.js'
 import { get, post } from '../api.js'
 import { useLoad, useQuery } from '../hooks.js'
+import { ofTab } from '../memory.js'
 import { href, pathOf } from '../router.js'
 import { commandOf, draftOf, draftOfText, EMPTY, requestOf, textOf } from '../event_draft.js'
 import { loadEvent } from '../event_text.js'
@@ -21,7 +22,7 @@ import { TestEvents } from '../components/test_events.js'
 export default function Send({ query }) {
   const [draft, setDraft] = useState(keptDraft)
   const [sent, setSent] = useState([])
-  useEffect(() => sessionStorage.setItem('nightbus.send', JSON.stringify(draft)), [draft])
+  useEffect(() => ofTab.set('send', JSON.stringify(draft)), [draft])
   useStart(query, setDraft)
   const { problems, body } = requestOf(draft)
   const ready = !Object.keys(problems).length
@@ -140,7 +141,7 @@ async function ofRule(name, bus) {
 
 function keptDraft() {
   try {
-    return { ...EMPTY, ...JSON.parse(sessionStorage.getItem('nightbus.send')) }
+    return { ...EMPTY, ...JSON.parse(ofTab.get('send')) }
   } catch {
     return EMPTY
   }
