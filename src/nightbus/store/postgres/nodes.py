@@ -14,12 +14,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nightbus import __version__
 from nightbus.clock import Clock
 from nightbus.store.postgres.clock import ClusterClock
 from nightbus.store.postgres.feed import Changes
@@ -47,7 +49,7 @@ SELECT nextval('node_ids'), $1, $2, $3, $4, {_NOW}::bigint, $5, $6, $7 RETURNING
 """  # noqa: S608
 # The other rows are as they were before the statement. Without rows, or without `now`, this node's own is gone.
 _BEAT = f"""
-WITH beat AS (UPDATE node SET heartbeat = {_NOW}::bigint, url = $2, load = $3 WHERE id = $1
+WITH beat AS (UPDATE node SET heartbeat = {_NOW}::bigint, url = $2, load = $3, name = $4 WHERE id = $1
               RETURNING draining, {_NOW}::double precision AS now)
 SELECT node.id, node.heartbeat, beat.now, beat.draining FROM node LEFT JOIN beat ON true
 """  # noqa: S608
@@ -89,8 +91,8 @@ class Presence:
     """What a node says of itself. `home` is unique to its data folder, which one process has at a time: a node that
     starts again in it ends its former self at once. "" for none. `load` is asked at each heartbeat."""
 
-    name: str
-    version: str
+    name: str = field(default_factory=socket.gethostname)
+    version: str = __version__
     url: str = ""
     home: str = ""
     load: Callable[[], Mapping[str, float]] = field(default=dict)
@@ -136,6 +138,13 @@ class Nodes:
         await self._free_orphans()  # of this node's former self, if it ran in the same folder
         await self._beat()
         self._beating = asyncio.create_task(self._keep_beating(), name="heartbeats")
+
+    def announce(self, port: int) -> None:
+        """Say where this node listens, and that in its name: several may run on one machine."""
+        if ":" not in self.presence.name:
+            self.presence.url = self.presence.url or f"http://{self.presence.name}:{port}"
+            self.presence.name = f"{self.presence.name}:{port}"
+        self._beat_now.set()
 
     async def close(self) -> None:
         """Leave: what this node still works on is offered to the others at once."""
@@ -207,7 +216,11 @@ class Nodes:
         async with self._link.using() as connection:
             sent = self._clock.monotonic()
             rows = await connection.fetch(
-                _BEAT, self.id, self.presence.url, orjson.dumps(dict(self.presence.load()))
+                _BEAT,
+                self.id,
+                self.presence.url,
+                orjson.dumps(dict(self.presence.load())),
+                self.presence.name,
             )
             received = self._clock.monotonic()
             if not rows or rows[0]["now"] is None:

@@ -33,7 +33,9 @@ from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.leases import QueueLeases
 from nightbus.store.postgres.link import Link
 from nightbus.store.postgres.names import Names
+from nightbus.store.postgres.nodes import Nodes, Presence
 from nightbus.store.postgres.schema import NewerSchema, prepare
+from nightbus.store.postgres.work import Work
 from nightbus.store.postgres.writer import Group, Writer
 from nightbus.store.sqlite.reads import Range
 
@@ -47,9 +49,16 @@ class PostgresStore:
     """Implements `nightbus.store.interface.Store`. Made by `open`."""
 
     def __init__(
-        self, database: Database, pool: asyncpg.Pool, names: Names, changes: Changes, queues: QueueLeases
+        self,
+        database: Database,
+        pool: asyncpg.Pool,
+        names: Names,
+        changes: Changes,
+        queues: QueueLeases,
+        nodes: Nodes,
     ) -> None:
         self.database = database
+        self.nodes = nodes
         self._pool = pool
         self._names = names
         self._changes = changes
@@ -59,9 +68,14 @@ class PostgresStore:
 
     @classmethod
     async def open(
-        cls, database: Database, clock: Clock, counts: CommitCounts | None = None
+        cls,
+        database: Database,
+        clock: Clock,
+        counts: CommitCounts | None = None,
+        presence: Presence | None = None,
     ) -> PostgresStore:
-        """Make or bring up to date the schema, and connect. `counts` takes the numbers of this node's commits.
+        """Make or bring up to date the schema, and connect. `counts` takes the numbers of this node's commits;
+        `presence` is what it says of itself. A ClusterClock is set to the database's time.
 
         Raises NewerSchema, asyncpg.PostgresError, OSError, TimeoutError.
         """
@@ -71,22 +85,34 @@ class PostgresStore:
         finally:
             await connection.close()
         async with contextlib.AsyncExitStack() as undo:
-            names, changes = Names(), Changes(Link(database), database)
+            link = Link(database)
+            names, changes = Names(), Changes(link, database)
             pool = await database.pool(name="nightbus reads")
             undo.push_async_callback(pool.close)
             undo.push_async_callback(changes.close)
             await changes.open()
-            queues = await QueueLeases.open(database, clock, names, lambda: changes.node)
+            queues = await QueueLeases.open(
+                database,
+                clock,
+                names,
+                lambda: changes.node,
+                lambda queue: changes.tell_others(Work(frozenset({queue}))),
+            )
             undo.push_async_callback(queues.close)
             changes.on_work = queues.wake
-            store = cls(database, pool, names, changes, queues)
+            nodes = Nodes(link, changes, database, clock, presence or Presence())
+            nodes.declared_dead = queues.forget_held
+            await nodes.open()
+            undo.push_async_callback(nodes.close)
+            store = cls(database, pool, names, changes, queues, nodes)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
             undo.pop_all()
             return store
 
     def announce(self, port: int) -> None:
-        """There is no folder in which somebody could look for it: nodes tell one another in the database."""
+        """Note where this node listens, for the others."""
+        self.nodes.announce(port)
 
     def watch(
         self, listener: Listener, kinds: Collection[str] = (), *, queues: bool = False, logs: bool = False
@@ -241,5 +267,6 @@ class PostgresStore:
         self._closed = True
         await self._queues.close()
         await self._writer.close()
+        await self.nodes.close()
         await self._changes.close()
         await self._pool.close()
