@@ -27,7 +27,7 @@ BAD_ORDER = json.loads((SHOP / "events" / "bad-order.json").read_text())
 def deployed(nightbus_module: Nightbus) -> Nightbus:
     """The shop, deployed once; each test has orders of its own."""
     parameters = {"Runtime": f"python3.{sys.version_info.minor}"}
-    nightbus_module.deploy(SHOP / "template.yaml", parameters=parameters)
+    nightbus_module.deploy(SHOP / "template.yaml", parameters=parameters, warm=True)
     return nightbus_module
 
 

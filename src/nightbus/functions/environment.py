@@ -80,6 +80,7 @@ class Environment:
         self.spec, self.key = spec, key_of(spec)
         self._paths, self._clock = paths, clock
         self._log = EnvironmentLog(spec, clock, sink)
+        self.output_written = self._log.written
         self._output, self._platform = self._log.output, self._log.platform
         self._api = RuntimeApi(self._on_ready, self._on_answer, network)
         self._api.others = self._serve_extension

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -29,7 +30,7 @@ from nightbus.functions.interface import (
 )
 from nightbus.functions.logs.reports import runtime_arn
 from nightbus.functions.memory import Processes
-from nightbus.functions.outcomes import InitTimedOut
+from nightbus.functions.outcomes import EnvironmentEnded, InitTimedOut
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool.pool import IDLE_SECONDS, Pool
 from nightbus.functions.removal import remove_tree
@@ -149,6 +150,19 @@ class Runner:
         merged = await asyncio.to_thread(self._packages.merged, layers)
         await asyncio.to_thread(self._runtimes.launch, runtime, spec, code, merged)
         return runtime_arn(spec.scope.region, runtime.label)
+
+    async def warm(self, spec: FunctionSpec) -> None:
+        """Start an environment that the next invocation takes. Where its code fails, that invocation starts another.
+
+        Raises AwsError as an invocation does.
+        """
+        environment = await self._pool.take(spec)
+        try:
+            with contextlib.suppress(EnvironmentEnded, InitTimedOut):
+                await environment.initialised("")
+            await environment.output_written()
+        finally:
+            self._pool.give_back(environment)
 
     def invoke(
         self,

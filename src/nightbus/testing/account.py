@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightbus.testing.clients import client_session, make_client
@@ -72,14 +73,18 @@ class Nightbus:
         name: str | None = None,
         parameters: Mapping[str, str] | None = None,
         timeout: float = 120.0,
+        warm: bool = False,
     ) -> DeployedStack:
         """Deploy a template, and return its stack once it is complete; the same name again updates it.
 
         `template`: the path of a SAM or CloudFormation template, its text, or a dict; or the folder that `cdk synth`
         has written, of which every stack is deployed, or the one of `name`, and the last one returned. `name`: of the
-        stack; by default `test`. `timeout` is in seconds. Raises DeploymentFailed with the reasons, NotSettled.
+        stack; by default `test`. `timeout` is in seconds. `warm`: an environment of each new or changed function is
+        started while the rest is being made, so that its module is imported before the test goes on, and its first
+        invocation is not a cold start. Raises DeploymentFailed with the reasons, NotSettled.
         """
-        deployed = deploy(self, template, name, parameters or {}, timeout)
+        with self._warming() if warm else contextlib.nullcontext():
+            deployed = deploy(self, template, name, parameters or {}, timeout)
         if not deployed:
             from nightbus.testing.errors import DeploymentFailed
 
@@ -87,6 +92,14 @@ class Nightbus:
         names = {stack.name for stack in deployed}
         self.stacks = [stack for stack in self.stacks if stack.name not in names] + deployed
         return deployed[-1]
+
+    @contextlib.contextmanager
+    def _warming(self) -> Iterator[None]:
+        self.node.post("testing/warm", {"account": self.account, "begins": True})
+        try:
+            yield
+        finally:
+            self.node.post("testing/warm", {"account": self.account, "begins": False})
 
     def settle(self, *, timeout: float = 30.0) -> None:
         """Return once nothing is left to do that is due now: no event waits for a target, no retry is due, no

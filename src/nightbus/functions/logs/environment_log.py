@@ -75,6 +75,11 @@ class EnvironmentLog:
         if self._records:
             await self._write_safely(())
 
+    async def written(self) -> None:
+        """Return when the sink has what was printed so far, also outside of invocations."""
+        await self.output.drain()
+        await self.flushed()
+
     async def timed_out(self, request_id: str) -> EnvironmentEnded:
         await self.output.drain()
         self.platform.timed_out(request_id)

@@ -60,6 +60,7 @@ ROUTES = {
     "testing/events": AdminRoute(write=testing.events),
     "testing/fault": AdminRoute(write=testing.fault),
     "testing/heal": AdminRoute(write=testing.heal),
+    "testing/warm": AdminRoute(write=testing.warm),
     "testing/forget": AdminRoute(write=testing.forget),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }

@@ -1,4 +1,5 @@
-"""Answers a test that controls the node: `testing/settle`, `testing/advance`, `testing/fault`, `testing/forget`.
+"""Answers a test that controls the node: `testing/settle`, `testing/advance`, `testing/fault`, `testing/warm`,
+`testing/forget`.
 
 Only a node that `nightbus.testing` has started has these paths.
 """
@@ -74,6 +75,17 @@ async def fault(request: AdminRequest) -> dict[str, Any]:
 async def heal(request: AdminRequest) -> dict[str, Any]:
     """Body: `account`, whose targets have no faults from now on."""
     _virtual(request).faults.clear(body_text(await request.read_json(), "account"))
+    return {}
+
+
+async def warm(request: AdminRequest) -> dict[str, Any]:
+    """Body: `account`, and `begins`, whether functions that become active there get an environment from now on."""
+    body = await request.read_json()
+    account, warming = body_text(body, "account"), _virtual(request).warming
+    if body.get("begins"):
+        warming.begin(account)
+    else:
+        warming.end(account)
     return {}
 
 

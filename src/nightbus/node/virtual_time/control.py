@@ -18,6 +18,7 @@ from nightbus.functions.runner import Runner
 from nightbus.node.virtual_time.kept_transforms import KeptTransforms
 from nightbus.node.virtual_time.resting import Resting
 from nightbus.node.virtual_time.resting_loop import RestingLoop
+from nightbus.node.virtual_time.warming import Warming
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.records import FUNCTION
 from nightbus.stacks.templates.sam import SamTransform, transform_sam
@@ -55,13 +56,17 @@ class VirtualTime:
         self._functions = functions
         self._trail = trail
         self._resting = Resting(self._loop, self)
+        self.warming = Warming(platform, functions)
 
     def under_way(self) -> dict[str, int]:
         counts = self._store.under_way()
         for (scope, name), count in self._platform.running.by_function().items():
             counts[f"running function {name} (account {scope.account}, {scope.region})"] = count
-        finishing = self._functions.finishing
-        return counts | ({"extensions after an invocation": finishing} if finishing else {})
+        others = {
+            "extensions after an invocation": self._functions.finishing,
+            "functions that start before their invocations": self.warming.under_way,
+        }
+        return counts | {name: count for name, count in others.items() if count}
 
     def hurry(self) -> bool:
         return self._trail.hurry()
