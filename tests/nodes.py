@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
+from node_databases import POSTGRES, database_for
 
 _READY_SECONDS = 120  # of a machine that does much else; a node that ends is not waited for
 _STOP_SECONDS = 60
@@ -50,7 +51,10 @@ class RunningNode:
             )
         self.folder = data
         self._dev_credentials = dev_credentials
+        self._database = database_for(data) if POSTGRES else None
         kept = ["--memory"] if data is None else ["--no-memory", "--data", str(data)]
+        if self._database is not None:
+            self.folder, kept = self._database.folder, self._database.options
         kept.append("--dev-credentials" if dev_credentials else "--no-dev-credentials")
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
@@ -123,7 +127,12 @@ class RunningNode:
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self._ended()
+
+    def _ended(self) -> None:
         self._reader.join()
+        if self._database is not None:
+            self._database.node_ended()
 
     def stop(self) -> int:
         if self.process.poll() is None:
@@ -132,7 +141,7 @@ class RunningNode:
                 self.process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
-        self._reader.join()
+        self._ended()
         return self.process.returncode
 
 

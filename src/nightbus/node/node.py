@@ -150,7 +150,7 @@ class Node:
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
         self.virtual = virtual
-        self.clock: Clock = SystemClock() if virtual is None else virtual.clock
+        self.clock = _clock(virtual, shared)
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
         self.spans = spans
@@ -368,6 +368,17 @@ class Node:
         await self.storage.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+
+def _clock(virtual: VirtualTime | None, shared: SharedStore | None) -> Clock:
+    """The nodes of one store agree on the time, which is the database's."""
+    if virtual is not None:
+        return virtual.clock
+    if shared is None:
+        return SystemClock()
+    from nightbus.store.postgres.clock import ClusterClock
+
+    return ClusterClock(SystemClock())
 
 
 async def _has_resources(store: Store) -> bool:

@@ -7,7 +7,6 @@ copy of the administrator's key. The vault's key comes with the store: from the 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -66,8 +65,9 @@ async def open_shared(
     try:
         with _said(database):
             key, made = await _vault_key(database, given, folder)
-            backend = importlib.import_module("nightbus.store.postgres.store").PostgresStore
-            store = await backend.open(database, clock, counts=counters.commits)
+            from nightbus.store.postgres.store import PostgresStore
+
+            store = await PostgresStore.open(database, clock, counts=counters.commits)
     except BaseException:
         lock.release()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from memory_store import MemoryCluster, MemoryStore
 from nightbus.clock import Clock, SystemClock, VirtualClock
 from nightbus.store.interface import Store
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.store import PostgresStore
 from nightbus.store.sqlite.store import SqliteStore
 from postgres_server import postgres_server
 
@@ -51,9 +51,7 @@ def _postgres(folder: Path, *, polls: bool = False) -> Open:
     schema = f"test_{next(_schemas)}"
 
     async def open_store(clock: Clock) -> Store:
-        store = importlib.import_module("nightbus.store.postgres.store").PostgresStore
-        opened: Store = await store.open(Database(_contract_database(), schema=schema, polls=polls), clock)
-        return opened
+        return await PostgresStore.open(Database(_contract_database(), schema=schema, polls=polls), clock)
 
     return open_store
 
@@ -73,9 +71,9 @@ BACKENDS: dict[str, Callable[[Path], Open]] = {
     "sqlite": _sqlite,
     "sqlite-inline": _inline,
     "memory": _memory,
+    "postgres": _postgres,
+    "postgres-polls": _postgres_polls,
 }
-if importlib.util.find_spec("nightbus.store.postgres.store"):
-    BACKENDS |= {"postgres": _postgres, "postgres-polls": _postgres_polls}
 LEASES_LAST = {"memory", "postgres", "postgres-polls"}  # where the leases outlive a node
 
 

@@ -1,0 +1,46 @@
+"""Gives a node that a test starts a fresh PostgreSQL database, where `NIGHTBUS_TEST_STORE=postgres` asks for it.
+
+A node on a data folder that had a node before gets that one's database, as an operator would give it. A node that would
+keep everything in memory gets a folder too, which goes when the node does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from postgres_server import postgres_server
+
+POSTGRES = os.environ.get("NIGHTBUS_TEST_STORE") == "postgres"
+_of_folders: dict[Path, str] = {}
+
+
+@dataclass(frozen=True)
+class NodeDatabase:
+    """`lasts`: the folder is the test's, and may have a further node."""
+
+    folder: Path
+    name: str
+    lasts: bool
+
+    @property
+    def options(self) -> list[str]:
+        return ["--store", postgres_server().url(self.name), "--no-memory", "--data", str(self.folder)]
+
+    def node_ended(self) -> None:
+        if not self.lasts:
+            postgres_server().drop_database(self.name)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def database_for(data: Path | None) -> NodeDatabase:
+    if data is None:
+        folder = Path(tempfile.mkdtemp(prefix="nightbus-pg-node-"))
+        return NodeDatabase(folder, postgres_server().make_database(), lasts=False)
+    folder = data.resolve()
+    if folder not in _of_folders:
+        _of_folders[folder] = postgres_server().make_database()
+    return NodeDatabase(folder, _of_folders[folder], lasts=True)
