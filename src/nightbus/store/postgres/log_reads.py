@@ -185,9 +185,11 @@ async def logs(reader: Reader, scope: Scope, prefix: str) -> list[str]:
         return []
     end = after_prefix(prefix)
     before = "" if end is None else " AND name.name < $3"
-    # The limit keeps the server from reading all entries of all logs, to join them with the names.
+    # The order and the limit keep the server from reading all entries, to join them with the names, or in search of one
+    # of a log that has none.
     rows = await reader.fetch(
-        f"SELECT name.name FROM name CROSS JOIN LATERAL (SELECT 1 FROM entry WHERE log = name.id LIMIT 1) AS held"  # noqa: S608
+        "SELECT name.name FROM name CROSS JOIN LATERAL"  # noqa: S608 - made of constants
+        " (SELECT 1 FROM entry WHERE log = name.id ORDER BY position LIMIT 1) AS held"
         f" WHERE scope = $1 AND kind = 'log' AND name.name >= $2{before} ORDER BY name.name",
         scope_text(scope),
         prefix,

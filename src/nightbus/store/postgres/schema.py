@@ -13,6 +13,9 @@ with it unless it is `ended`.
 An item's `ready` is when it may be offered next: its due time, or the end of its lease. So an item is leased, or put
 off by the holder of a lease, where `ready` differs from `due`.
 
+The bytes of a blob lie under `content`, a number of their own, in `blob_chunk` or elsewhere; `blob_leftover` has the
+numbers of bytes that no blob has (`blob_rows`).
+
 `change` tells the nodes which records the commits touched, in the order of `seq`, which comes from the one row of
 `feed`. Times are UTC milliseconds. Keys of records are the bytes of their UTF-8 text, which sort as the interface
 promises.
@@ -57,10 +60,13 @@ CREATE INDEX item_leased_of_group ON item (queue, grp) WHERE ready <> due AND gr
 CREATE INDEX item_by_group ON item (queue, grp, id) WHERE grp <> '';
 CREATE INDEX item_by_holder ON item (holder) WHERE holder IS NOT NULL;
 CREATE TABLE blob (digest text COLLATE "C" PRIMARY KEY, size bigint NOT NULL, md5 text NOT NULL,
-                   put_at bigint NOT NULL);
-CREATE TABLE blob_chunk (digest text COLLATE "C" NOT NULL, number integer NOT NULL, data bytea NOT NULL,
-                         PRIMARY KEY (digest, number));
+                   home text NOT NULL, content bigint NOT NULL, pins integer NOT NULL, put_at bigint NOT NULL);
+CREATE INDEX blob_pinned ON blob (put_at) WHERE pins > 0;
+CREATE TABLE blob_chunk (content bigint NOT NULL, number integer NOT NULL, data bytea NOT NULL,
+                         PRIMARY KEY (content, number));
 ALTER TABLE blob_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE blob_leftover (content bigint PRIMARY KEY, home text NOT NULL, kept_until bigint NOT NULL);
+CREATE INDEX blob_leftover_by_time ON blob_leftover (kept_until);
 CREATE TABLE blob_owner (digest text COLLATE "C" NOT NULL, owner text COLLATE "C" NOT NULL,
                          PRIMARY KEY (digest, owner));
 CREATE TABLE feed (id boolean PRIMARY KEY CHECK (id), seq bigint NOT NULL) WITH (fillfactor = 10);
