@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from nodes import RunningNode
 from waiting import wait_for
 
-ACCOUNT = "310000000001"
+ACCOUNT = "310000000011"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_data_calls_are_not_recorded(client: Callable[..., Any], trail: Any) -> 
 
 
 def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[..., Any]) -> None:
-    account = "310000000002"
+    account = "310000000012"
     sqs, events = client("sqs", account=account), client("events", account=account)
     policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
                              "Action": "sqs:SendMessage", "Resource": "*"}]}  # fmt: skip
@@ -148,7 +148,7 @@ def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[...
 
 
 def test_what_lookup_events_refuses(client: Callable[..., Any]) -> None:
-    trail = client("cloudtrail", account="310000000003")
+    trail = client("cloudtrail", account="310000000013")
     attribute = {"AttributeKey": "EventName", "AttributeValue": "x"}
     for request, code in (
         ({"LookupAttributes": [attribute, attribute]}, "InvalidLookupAttributesException"),

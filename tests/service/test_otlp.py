@@ -191,7 +191,7 @@ def test_a_collector_that_is_down_is_said_once_and_holds_nobody_up() -> None:
         assert not receiver.metrics
 
 
-@pytest.mark.parametrize("variables", [{}, {"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}])
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_EXPORTER": "none"}])
 def test_nothing_of_opentelemetry_is_imported_where_nothing_is_exported(variables: dict[str, str]) -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"} if variables else {}
     node = RunningNode(None, variables | endpoint)

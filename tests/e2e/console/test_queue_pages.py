@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from console_rig import Console, Shop
+from waiting import wait_for
 
 TARGET, DEAD = "late-target", "late-letters"
 
@@ -32,6 +33,9 @@ def dead_letters(shop: Shop) -> Iterator[str]:
     events.put_targets(Rule="late", Targets=[target])
     for number in range(3):
         shop.put("late.shop", "Late", {"number": number})
+    count = "ApproximateNumberOfMessages"
+    asked = {"QueueUrl": dead, "AttributeNames": [count]}
+    wait_for(lambda: sqs.get_queue_attributes(**asked)["Attributes"][count] == "3")
     url = sqs.create_queue(QueueName=TARGET, Attributes={"Policy": _policy(target_arn)})["QueueUrl"]
     yield url
     events.remove_targets(Rule="late", Ids=["queue"])
