@@ -46,7 +46,7 @@ class Nodes:
                 lease = await self.store.newest_lease(SYSTEM, QUEUE, 1)
                 wake = self.clock.next_wake()
                 left = lease.ends - self.clock.now_ms() if lease is not None else 0
-                if left >= LEASE_SECONDS * 500 and wake is not None and wake <= LEASE_SECONDS / 3:
+                if left >= LEASE_SECONDS * 250 and wake is not None and wake <= LEASE_SECONDS / 3:
                     return
                 await asyncio.sleep(0)
 

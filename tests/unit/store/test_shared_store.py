@@ -77,7 +77,7 @@ async def until_renewed(store: Store, clock: VirtualClock) -> None:
             lease = await store.newest_lease(SYSTEM, "duty/sweep", 1)
             wake = clock.next_wake()
             left = lease.ends - clock.now_ms() if lease is not None else 0
-            if left >= LEASE_SECONDS * 500 and wake is not None and wake <= LEASE_SECONDS / 3:
+            if left >= LEASE_SECONDS * 250 and wake is not None and wake <= LEASE_SECONDS / 3:
                 return
 
 

@@ -18,6 +18,7 @@ Leases are written without waiting for the disk: one that a crash of the server 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -32,12 +33,12 @@ from nightbus.store.interface import (
     GiveBack,
     Item,
     QueueName,
+    StoreUnavailable,
     TrimQueue,
 )
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.held_items import HeldItems
 from nightbus.store.postgres.item_rows import ItemRows, Numbers
-from nightbus.store.postgres.outages import is_outage
 from nightbus.store.postgres.untaken import MOST_COUNTED, UntakenItems
 from nightbus.store.postgres.waiting_lines import WaitingLine
 from nightbus.store.sqlite.queue_times import is_duty
@@ -50,6 +51,7 @@ _CONNECTIONS = 4
 _LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.02  # where nobody notifies
 _SOON_MS = 1_000
+_CLOSING_SECONDS = 5.0
 # A statement goes by an index whatever the statistics say, which a table that was empty a moment ago has none of.
 _SETTINGS = {"synchronous_commit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
@@ -93,12 +95,15 @@ class QueueLeases:
         if self._closed:
             return
         self._closed = True
-        for line in list(self._lines.values()):
-            line.close()
         self._looking.cancel()
-        await asyncio.gather(self._looking, *self._giving_back, return_exceptions=True)
-        await self._untaken.close()
-        await self._pool.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await asyncio.gather(*[line.close() for line in self._lines.values()])
+                await asyncio.gather(self._looking, *self._giving_back, *self._jumps, return_exceptions=True)
+                await self._untaken.close()
+                await self._pool.close()
+                return
+        self._pool.terminate()  # the database does not answer
 
     async def lease(
         self, name: QueueName, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
@@ -165,7 +170,7 @@ class QueueLeases:
 
     def give_back(self, name: QueueName, items: Sequence[Item]) -> None:
         """What nobody waits for any more."""
-        if items and not self._closed:
+        if items:
             task = asyncio.create_task(self._undo(name, items), name="give back what nobody waits for")
             self._giving_back.add(task)
             task.add_done_callback(self._giving_back.discard)
@@ -295,10 +300,11 @@ class QueueLeases:
                 continue
             try:
                 first = await self.items.first_ready([number for number in numbers if number is not None])
-            except Exception as failure:
-                if not is_outage(failure):
-                    log.exception("the queues that are waited for are not looked at")
+            except StoreUnavailable:
                 await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            except Exception:
+                log.exception("the queues that are waited for are not looked at")
                 continue
             now = self._clock.now_ms()
             for number, ready in first.items():

@@ -1,38 +1,33 @@
-"""Says which failures of the database pass: an outage, after which the connections are made anew, and transactions
-that the server broke off for the sake of others, to be done again."""
+"""Does again what the database broke off for the sake of others, and tells an outage as the store's callers know it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
+from nightbus.store.interface import StoreUnavailable
+from nightbus.store.postgres import failures
 
 T = TypeVar("T")
 _MOST_ATTEMPTS = 20
-_OUTAGES = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,  # the connection was closed
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # the server stops or starts
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby that was a primary
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
-_BROKEN_OFF = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 def is_outage(failure: BaseException) -> bool:
     """Whether the database may answer again in a moment."""
-    return isinstance(failure, _OUTAGES)
+    return isinstance(failure, StoreUnavailable) or failures.is_outage(failure)
 
 
 async def repeated(work: Callable[[], Awaitable[T]]) -> T:
-    """Do `work`, a statement or a transaction, again while the server breaks it off (40001, 40P01)."""
-    for _ in range(_MOST_ATTEMPTS - 1):
+    """Do `work`, a statement or a transaction, again while it loses against others (40001, 40P01).
+
+    Raises StoreUnavailable where the database cannot be reached.
+    """
+    for attempt in range(1, _MOST_ATTEMPTS + 1):
         try:
             return await work()
-        except _BROKEN_OFF:
-            continue
-    return await work()
+        except Exception as failure:
+            if failures.is_outage(failure):
+                raise StoreUnavailable(str(failure) or type(failure).__name__) from failure
+            if not failures.is_tried_again(failure) or attempt == _MOST_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")

@@ -17,8 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nightbus.clock import Clock
-from nightbus.store.interface import Item
-from nightbus.store.postgres.outages import is_outage
+from nightbus.store.interface import Item, StoreUnavailable
 
 _MOST_AT_ONCE = 1_000  # items of one look
 _OUTAGE_PAUSE_SECONDS = 0.25
@@ -92,30 +91,32 @@ class WaitingLine:
         return items
 
     def wake(self) -> None:
+        self.looking = True
         self._woken.set()
 
     def sooner(self, at: int) -> None:
         """An item is ready at `at` (UTC ms): look then, where that is before the next look."""
         if self.next_ready is None or at < self.next_ready:
-            self._woken.set()
+            self.wake()
             self.next_ready = at
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Answer all with nothing, and wait for the look that is under way."""
         for request in list(self._requests):
             self._answer(request, [])
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _serve(self) -> None:
         try:
             while self._requests:
-                self.looking = True
+                self.looking, self.next_ready = True, None
                 self._woken.clear()
                 try:
                     await self._look_for_all()
                     if self._requests and not self._woken.is_set():
                         await self._pause()
-                except Exception as failure:
-                    if not is_outage(failure):
-                        raise
+                except StoreUnavailable as failure:  # who is ready to wait waits for the database
                     self._fail([request for request in self._requests if not request.patient], failure)
                     await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
         except Exception as failure:
@@ -152,7 +153,6 @@ class WaitingLine:
 
     async def _pause(self) -> None:
         """Until there may be something."""
-        self.next_ready = None
         at = await self.queue.next_ready()
         if self._woken.is_set():
             return
