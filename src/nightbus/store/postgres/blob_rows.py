@@ -18,13 +18,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightbus.store.interface import Blob
+from nightbus.store.interface import Blob, StoreUnavailable
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from nightbus.store.postgres.patient_reads import PatientReader
+
     Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-    Reader = asyncpg.Pool | Connection
+    Reader = asyncpg.Pool | PatientReader | Connection
 
 DATABASE_HOME = "database"
 _PINNED_MS = 3_600_000
@@ -34,8 +36,11 @@ _MOST_AT_ONCE = 100
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
-class UploadExpired(Exception):
-    """A put stood still for so long that its bytes were swept."""
+class UploadExpired(StoreUnavailable):
+    """A put stood still for so long that its bytes were swept, or the database lost some of them when it changed."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload was not kept. Nothing was changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ async def pin(reader: Reader, digest: str) -> bool:
 async def begin(reader: Reader, content: int, home: str) -> None:
     """Bytes are about to be written that have no row yet."""
     await reader.execute(
-        f"INSERT INTO blob_leftover (content, home, kept_until) VALUES ($1, $2, {_NOW} + {_UPLOAD_MS})",  # noqa: S608
+        f"INSERT INTO blob_leftover (content, home, kept_until) VALUES ($1, $2, {_NOW} + {_UPLOAD_MS})"  # noqa: S608
+        " ON CONFLICT DO NOTHING",
         content,
         home,
     )

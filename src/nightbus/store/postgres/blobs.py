@@ -10,16 +10,20 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from nightbus.bounded import Locks
-from nightbus.store.interface import Blob
+from nightbus.store.interface import Blob, Change, ReleaseBlob, StoreUnavailable
 from nightbus.store.postgres import blob_rows
 from nightbus.store.postgres.blob_cache import BlobCache
 from nightbus.store.postgres.blob_homes import PIECE, BlobHome
+from nightbus.store.postgres.blob_homes.bucket import BucketHome
 from nightbus.store.postgres.blob_homes.database import DatabaseHome, insert
-from nightbus.store.postgres.outages import is_outage, repeated
+from nightbus.store.postgres.blob_homes.folder import FolderHome
+from nightbus.store.postgres.blob_homes.places import BlobPlaces
+from nightbus.store.postgres.patient_reads import PatientReader, patiently
 
 if TYPE_CHECKING:
     import asyncpg
@@ -30,7 +34,7 @@ _RENEW_SECONDS = 60.0
 _TRIES = 3
 
 
-class MissingHome(Exception):
+class MissingHome(StoreUnavailable):
     """A blob lies in a home that this node's settings do not name."""
 
 
@@ -39,6 +43,7 @@ class Blobs:
 
     def __init__(self, pool: asyncpg.Pool, cache: BlobCache, home: BlobHome | None = None) -> None:
         self._pool = pool
+        self._reader = PatientReader(pool)
         self._cache = cache
         database = DatabaseHome(pool)
         self._home: BlobHome = home or database
@@ -47,6 +52,18 @@ class Blobs:
         self._opening: Locks[str] = Locks()
         self._left = asyncio.Event()  # there are bytes to be deleted
         self._sweeping: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def at(cls, places: BlobPlaces, pool: asyncpg.Pool) -> Blobs:
+        """Raises OtherFolder, OSError."""
+        home: BlobHome | None = None
+        if isinstance(places.home, Path):
+            home = FolderHome(places.home)
+            async with pool.acquire() as connection:
+                await home.check(connection)
+        elif places.home is not None:
+            home = BucketHome(places.home)
+        return cls(pool, BlobCache(places.cache, places.cache_bytes), home)
 
     async def open(self) -> None:
         await asyncio.to_thread(self._cache.open)
@@ -69,10 +86,10 @@ class Blobs:
 
     async def _put_bytes(self, data: bytes) -> Blob:
         blob = await asyncio.to_thread(_described, data)
-        if await repeated(lambda: blob_rows.pin(self._pool, blob.digest)):
+        if await blob_rows.pin(self._reader, blob.digest):
             return blob
         if len(data) <= PIECE and isinstance(self._home, DatabaseHome):
-            await repeated(lambda: self._put_at_once(blob, data))
+            await patiently(lambda: self._put_at_once(blob, data))
             return blob
         return await self._put_pieces(_pieces(data))
 
@@ -84,12 +101,12 @@ class Blobs:
 
     async def _put_pieces(self, pieces: AsyncIterator[bytes]) -> Blob:
         content, measure = blob_rows.new_content(), _Measure()
-        await blob_rows.begin(self._pool, content, self._home.name)
+        await blob_rows.begin(self._reader, content, self._home.name)
         try:
             async with self._renewing(content):
                 await self._home.write(content, measure.through(pieces))
             blob = measure.blob()
-            await repeated(lambda: self._finish(blob, content))
+            await patiently(lambda: self._finish(blob, content))
         except BaseException:
             self._failed.append(content)
             self._left.set()
@@ -121,7 +138,7 @@ class Blobs:
         """See `Store.open_blob`. Raises also MissingHome, DamagedBlob, OSError, and what the driver does."""
         async with self._opening.holding(digest):
             for _ in range(_TRIES):
-                row = await blob_rows.find(self._pool, digest)
+                row = await blob_rows.find(self._reader, digest)
                 if row is None:
                     raise KeyError(digest)
                 copy = self._cache.find(digest, row.size)
@@ -136,9 +153,10 @@ class Blobs:
                     return await self._cache.take(digest, row.size, lambda: home.read(row.content))  # noqa: B023
         raise KeyError(digest)
 
-    def dropped(self) -> None:
-        """A commit of this node has released blobs."""
-        self._left.set()
+    def committed(self, changes: Sequence[Change]) -> None:
+        """The changes of a commit of this node: those that release blobs leave bytes that nobody needs."""
+        if any(isinstance(change, ReleaseBlob) for change in changes):
+            self._left.set()
 
     async def _sweep_on(self) -> None:
         while True:
@@ -146,7 +164,7 @@ class Blobs:
             try:
                 await self.sweep()
             except Exception as failure:
-                if not is_outage(failure):
+                if not isinstance(failure, StoreUnavailable):
                     log.error(
                         "blobs that nobody owns could not be deleted: %s: %s", type(failure).__name__, failure
                     )
@@ -160,12 +178,12 @@ class Blobs:
             failed = list(self._failed)
             await blob_rows.give_up(self._pool, failed)
             del self._failed[: len(failed)]
-        while await repeated(self._drop_forgotten):
+        while await patiently(self._drop_forgotten):
             pass
         while found := await blob_rows.leftovers(self._pool, list(self._homes)):
             for content, home in found:
                 await self._homes[home].delete(content)
-                await repeated(lambda content=content: blob_rows.deleted(self._pool, content))  # type: ignore[misc]
+                await blob_rows.deleted(self._reader, content)
 
     async def _drop_forgotten(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():

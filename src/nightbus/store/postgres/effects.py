@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nightbus.store.interface import RecordName
+from nightbus.store.postgres import blob_rows
 from nightbus.store.postgres.locks import Stale, record_columns
 from nightbus.store.postgres.plan import Plan, Written
 
@@ -124,6 +125,8 @@ async def _write_owners(connection: asyncpg.Connection, plan: Plan) -> None:
         owners = [key for key, keeps in plan.owners.items() if keeps is kept]
         if owners:
             await connection.execute(statement, *map(list, zip(*owners, strict=True)))
+    released = {digest for (digest, _), keeps in plan.owners.items() if not keeps}
+    await blob_rows.settle(connection, plan.kept, released)
 
 
 def _columns(rows: list[Written]) -> tuple[list[int], list[int], list[bytes]]:

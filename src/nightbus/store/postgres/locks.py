@@ -1,6 +1,7 @@
 """Locks what a group of batches depends on, in an order that all nodes share, and reads how it stands.
 
-The order: rows of logs, rows of queues, records that are written, records that are required, leased items; each sorted.
+The order: rows of logs, rows of queues, records that are written, records that are required, leased items, blobs; each
+sorted.
 So two groups seldom wait for each other. Where they do, the server ends one of them, and `writer` tries it again.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import Entry, RecordName
+from nightbus.store.postgres import blob_rows
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.needs import Needs
 from nightbus.store.postgres.plan import NameRow, State
@@ -46,7 +48,6 @@ _LAST = """
 SELECT wanted.log, found.position FROM unnest($1::bigint[]) AS wanted (log) CROSS JOIN LATERAL
     (SELECT position FROM entry WHERE entry.log = wanted.log ORDER BY position DESC LIMIT 1) AS found
 """
-_BLOBS = "SELECT digest FROM blob WHERE digest = ANY($1::text[]) ORDER BY digest FOR KEY SHARE"
 
 
 class Stale(Exception):
@@ -80,7 +81,7 @@ async def lock(
     if needs.once:
         await _look_up_keys(connection, numbered, needs, state)
     if needs.blobs:
-        state.blobs = {row[0] for row in await connection.fetch(_BLOBS, list(needs.blobs))}
+        state.blobs = await blob_rows.lock(connection, needs.blobs)
     return state
 
 

@@ -17,7 +17,9 @@ from nightbus.store.sqlite.reads import Range, after_prefix
 if TYPE_CHECKING:
     import asyncpg
 
-    Reader = asyncpg.Pool | asyncpg.Connection
+    from nightbus.store.postgres.patient_reads import PatientReader
+
+    Reader = asyncpg.Pool | PatientReader | asyncpg.Connection
 
 _FEWEST = 16  # positions of each log that a merge asks for at first
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1

@@ -20,6 +20,7 @@ from nightbus.store.interface import (
     KeepBlob,
     PutRecord,
     RecordName,
+    ReleaseBlob,
     RequireRecord,
 )
 from nightbus.store.sqlite.names import NameKey
@@ -65,5 +66,5 @@ class Needs:
                 self.written[RecordName(change.scope, change.kind, change.key)] = None
             case RequireRecord():
                 self.required[RecordName(change.scope, change.kind, change.key)] = change.expect
-            case KeepBlob():
+            case KeepBlob() | ReleaseBlob():
                 self.blobs[change.digest] = None

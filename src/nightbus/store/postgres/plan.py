@@ -108,6 +108,7 @@ class Plan:
         self.records: dict[RecordName, Written] = {}
         self.settled: dict[tuple[int, int], Back | None] = {}
         self.owners: dict[tuple[str, str], bool] = {}
+        self.kept: list[str] = []  # blobs, once for each KeepBlob
         self.came_back: set[int] = set()  # names that were dropped and have something under them again
         self.grown: dict[int, int] = {}  # by log: the last offset that was given
         self._undo: list[Callable[[], object]] = []
@@ -115,7 +116,7 @@ class Plan:
     def apply(self, changes: Sequence[Change]) -> Exception | None:
         """Add a batch, or return why it is refused; nothing of it is planned then."""
         self._undo = []
-        entries, items = len(self.entries), len(self.items)
+        entries, items, kept = len(self.entries), len(self.items), len(self.kept)
         try:
             self.check_leases(changes)
             for change in changes:
@@ -123,7 +124,7 @@ class Plan:
         except Exception as failure:  # the caller's, not the database's
             for undo in reversed(self._undo):
                 undo()
-            del self.entries[entries:], self.items[items:]
+            del self.entries[entries:], self.items[items:], self.kept[kept:]
             return failure
         return None
 
@@ -215,8 +216,10 @@ class Plan:
 
     def _own(self, change: KeepBlob | ReleaseBlob) -> None:
         """Raises KeyError."""
-        if isinstance(change, KeepBlob) and change.digest not in self.state.blobs:
-            raise KeyError(change.digest)
+        if isinstance(change, KeepBlob):
+            if change.digest not in self.state.blobs:
+                raise KeyError(change.digest)
+            self.kept.append(change.digest)
         self._set(self.owners, (change.digest, change.owner), isinstance(change, KeepBlob))
 
     def _set(self, values: dict[K, V], key: K, value: V | None) -> None:

@@ -20,7 +20,9 @@ from nightbus.store.sqlite.reads import after_prefix
 if TYPE_CHECKING:
     import asyncpg
 
-    Reader = asyncpg.Pool | asyncpg.Connection
+    from nightbus.store.postgres.patient_reads import PatientReader
+
+    Reader = asyncpg.Pool | PatientReader | asyncpg.Connection
 
 log = logging.getLogger("nightbus.store")
 _COUNTED_PAGES = 20_000  # 160 MB: of a table that is larger, the server's estimate is told
@@ -88,7 +90,7 @@ WITH RECURSIVE hop (scope) AS (
     SELECT (SELECT name.scope FROM name WHERE name.scope > hop.scope ORDER BY name.scope LIMIT 1)
     FROM hop WHERE hop.scope IS NOT NULL)
 SELECT scope FROM hop WHERE scope <> '/'
-    AND EXISTS (SELECT 1 FROM name WHERE name.scope = hop.scope AND name.kind = 'log')
+    AND EXISTS (SELECT 1 FROM name WHERE name.scope = hop.scope AND name.kind = 'log' AND name.dropped_at IS NULL)
 """
 
 

@@ -28,12 +28,15 @@ from nightbus.store.interface import (
 )
 from nightbus.store.postgres import log_reads, reads
 from nightbus.store.postgres.account_contents import contents_of_account
+from nightbus.store.postgres.blob_homes.places import BlobPlaces
+from nightbus.store.postgres.blobs import Blobs
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.leases import QueueLeases
 from nightbus.store.postgres.link import Link
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.nodes import Nodes, Presence
+from nightbus.store.postgres.patient_reads import PatientReader
 from nightbus.store.postgres.schema import NewerSchema, prepare
 from nightbus.store.postgres.work import Work
 from nightbus.store.postgres.writer import Group, Writer
@@ -56,10 +59,13 @@ class PostgresStore:
         changes: Changes,
         queues: QueueLeases,
         nodes: Nodes,
+        blobs: Blobs,
     ) -> None:
         self.database = database
         self.nodes = nodes
         self._pool = pool
+        self._reader = PatientReader(pool)
+        self._blobs = blobs
         self._names = names
         self._changes = changes
         self._queues = queues
@@ -73,11 +79,13 @@ class PostgresStore:
         clock: Clock,
         counts: CommitCounts | None = None,
         presence: Presence | None = None,
+        blobs: BlobPlaces | None = None,
     ) -> PostgresStore:
         """Make or bring up to date the schema, and connect. `counts` takes the numbers of this node's commits;
-        `presence` is what it says of itself. A ClusterClock is set to the database's time.
+        `presence` is what it says of itself; `blobs` says where they lie, by default in the database, without copies on
+        this machine. A ClusterClock is set to the database's time.
 
-        Raises NewerSchema, asyncpg.PostgresError, OSError, TimeoutError.
+        Raises NewerSchema, OtherFolder, asyncpg.PostgresError, OSError, TimeoutError.
         """
         connection = await database.connect(name="nightbus schema")
         try:
@@ -104,7 +112,10 @@ class PostgresStore:
             nodes.declared_dead = queues.forget_held
             await nodes.open()
             undo.push_async_callback(nodes.close)
-            store = cls(database, pool, names, changes, queues, nodes)
+            kept_blobs = await Blobs.at(blobs or BlobPlaces(), pool)
+            await kept_blobs.open()
+            undo.push_async_callback(kept_blobs.close)
+            store = cls(database, pool, names, changes, queues, nodes, kept_blobs)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
             undo.pop_all()
@@ -133,22 +144,23 @@ class PostgresStore:
         waiting = self._queues.waiting
         for batch in group.written:
             self._queues.committed(batch.changes)
+            self._blobs.committed(batch.changes)
         await self._changes.committed([batch.changes for batch in group.written], group.seq, group.work)
         return waiting > 0 and bool(group.work.offered)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
-        return await reads.get(self._pool, scope, kind, key)
+        return await reads.get(self._reader, scope, kind, key)
 
     async def list(
         self, scope: Scope, kind: str, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:
-        return await reads.records(self._pool, scope, kind, prefix, after, limit)
+        return await reads.records(self._reader, scope, kind, prefix, after, limit)
 
     async def count_records(self, scope: Scope, kind: str) -> int:
-        return await reads.count_records(self._pool, scope, kind)
+        return await reads.count_records(self._reader, scope, kind)
 
     async def scopes(self, kind: str) -> builtins.list[Scope]:
-        return await reads.scopes(self._pool, kind)
+        return await reads.scopes(self._reader, kind)
 
     async def read(
         self,
@@ -164,17 +176,17 @@ class PostgresStore:
     ) -> builtins.list[Entry]:
         selection = Range(after, since, until, key, limit, backwards)
         if isinstance(logs, str):
-            return await log_reads.entries(self._pool, scope, logs, selection)
-        return await log_reads.merged_entries(self._pool, scope, logs, selection)
+            return await log_reads.entries(self._reader, scope, logs, selection)
+        return await log_reads.merged_entries(self._reader, scope, logs, selection)
 
     async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
-        return await log_reads.log_sizes(self._pool, scope, log, step_ms)
+        return await log_reads.log_sizes(self._reader, scope, log, step_ms)
 
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
-        return await log_reads.logs(self._pool, scope, prefix)
+        return await log_reads.logs(self._reader, scope, prefix)
 
     async def log_scopes(self) -> builtins.list[Scope]:
-        return await reads.log_scopes(self._pool)
+        return await reads.log_scopes(self._reader)
 
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
@@ -250,16 +262,21 @@ class PostgresStore:
         await self.commit(*await contents_of_account(self._pool, account))
 
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
-        raise NotImplementedError
+        return await self._blobs.put(data)
 
     async def open_blob(self, digest: str) -> BinaryIO:
-        raise NotImplementedError
+        return await self._blobs.open_blob(digest)
 
     async def rows(self) -> dict[str, int]:
-        return await reads.rows(self._pool)
+        return await reads.rows(self._reader)
 
     def in_memory(self) -> dict[str, int]:
-        return {**self._names.in_memory(), **self._queues.in_memory(), **self._changes.in_memory()}
+        return {
+            **self._names.in_memory(),
+            **self._queues.in_memory(),
+            **self._changes.in_memory(),
+            **self._blobs.in_memory(),
+        }
 
     async def close(self) -> None:
         if self._closed:
@@ -268,5 +285,6 @@ class PostgresStore:
         await self._queues.close()
         await self._writer.close()
         await self.nodes.close()
+        await self._blobs.close()
         await self._changes.close()
         await self._pool.close()

@@ -1,7 +1,7 @@
 """Defines where the bytes of blobs may lie: in the database, in a folder that the nodes share, in a bucket.
 
 What a home keeps has a number (`content`), under which bytes are written once and never changed. Which home a cluster
-has is a setting of all its nodes (`settings.py`); where it is changed, what lies in the database stays readable.
+has is a setting of all its nodes (`places.py`); where it is changed, what lies in the database stays readable.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from nightbus.store.postgres.blob_homes import PIECE
+from nightbus.store.postgres.blob_homes.places import Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,16 +25,13 @@ T = TypeVar("T")
 
 
 class BucketHome:
-    """Implements `nightbus.store.postgres.blob_homes.BlobHome`. `prefix` begins the keys of all objects; `endpoint` is
-    the URL of the service, AWS's own where it is None."""
+    """Implements `nightbus.store.postgres.blob_homes.BlobHome`."""
 
     name = "s3"
 
-    def __init__(self, bucket: str, prefix: str, endpoint: str | None, region: str | None) -> None:
-        self._bucket = bucket
-        self._prefix = prefix
-        self._endpoint = endpoint
-        self._region = region
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket.name
+        self._settings = bucket
         self._made: S3Client | None = None
 
     async def write(self, content: int, pieces: AsyncIterator[bytes]) -> None:
@@ -70,7 +68,7 @@ class BucketHome:
         await self._do(_delete, self._key(content))
 
     def _key(self, content: int) -> str:
-        return f"{self._prefix}{content:016x}"
+        return f"{self._settings.prefix}{content:016x}"
 
     async def _do(
         self, work: Callable[Concatenate[S3Client, str, P], T], *args: P.args, **kwargs: P.kwargs
@@ -93,7 +91,7 @@ class BucketHome:
             import boto3
 
             self._made = boto3.session.Session().client(
-                "s3", endpoint_url=self._endpoint, region_name=self._region
+                "s3", endpoint_url=self._settings.endpoint, region_name=self._settings.region
             )
         return self._made
 

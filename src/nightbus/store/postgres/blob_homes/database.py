@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.store.postgres.blob_homes import PIECE
 from nightbus.store.postgres.blob_rows import DATABASE_HOME, hold
-from nightbus.store.postgres.outages import repeated
+from nightbus.store.postgres.patient_reads import PatientReader, patiently
 
 if TYPE_CHECKING:
     import asyncpg
@@ -28,12 +28,13 @@ class DatabaseHome:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._reader = PatientReader(pool)
 
     async def write(self, content: int, pieces: AsyncIterator[bytes]) -> None:
         """The last transaction of a put waits for the disk, and with it for what these wrote (`blob_rows.finish`)."""
         number = 0
         async for piece in pieces:
-            await repeated(partial(self._write_piece, content, number, piece))
+            await patiently(partial(self._write_piece, content, number, piece))
             number += _IN_A_PIECE
 
     async def _write_piece(self, content: int, number: int, piece: bytes) -> None:
@@ -45,7 +46,7 @@ class DatabaseHome:
     async def read(self, content: int) -> AsyncIterator[bytes]:
         number = 0
         while True:
-            rows = await self._pool.fetch(
+            rows = await self._reader.fetch(
                 "SELECT data FROM blob_chunk WHERE content = $1 AND number >= $2 AND number < $3 ORDER BY number",
                 content,
                 number,
@@ -60,12 +61,12 @@ class DatabaseHome:
             number += _IN_A_PIECE
 
     async def delete(self, content: int) -> None:
-        while await repeated(lambda: self._delete_some(content)):
+        while await self._delete_some(content):
             pass
 
     async def _delete_some(self, content: int) -> bool:
         """Many chunks at once would hold the other statements of the connection up for seconds."""
-        done: str = await self._pool.execute(
+        done = await self._reader.execute(
             "DELETE FROM blob_chunk WHERE content = $1 AND number IN"  # noqa: S608 - made of constants
             f" (SELECT number FROM blob_chunk WHERE content = $1 LIMIT {_DELETED_AT_ONCE})",
             content,
