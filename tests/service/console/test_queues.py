@@ -302,6 +302,20 @@ class TestRedrive:
         assert body["MessageAttributes"] == json.loads(letter["body"])["MessageAttributes"]
         assert (bodies(shown, "sns-dead"), len(bodies(shown, "sns-open"))) == ([], 3)
 
+    def test_all_goes_on_after_those_that_stay(self, shown: ConsoleApi, sqs: Any) -> None:
+        url = make(sqs, "many-dead")
+        batch = [{"Id": str(number), "MessageBody": "m"} for number in range(10)]
+        for _ in range(101):
+            sqs.send_message_batch(QueueUrl=url, Entries=batch)
+        first = shown.post("/queues/many-dead/redrive", {"messages": "all"})
+        assert (first["done"], len(first["failed"]), first["left"]) == (0, 1000, 10)
+        second = shown.post("/queues/many-dead/redrive", {"messages": "all", "next": first["next"]})
+        assert (second["done"], len(second["failed"]), second["next"]) == (0, 10, None)
+        assert {one["id"] for one in second["failed"]}.isdisjoint(one["id"] for one in first["failed"])
+        with pytest.raises(ApiError) as error:
+            shown.post("/queues/many-dead/redrive", {"messages": "all", "next": "1-2"})
+        assert error.value.status == 400
+
     def test_one_of_a_fifo_queue(self, shown: ConsoleApi, sqs: Any) -> None:
         make(sqs, "dead.fifo", FifoQueue="true")
         policy = {"deadLetterTargetArn": f"{ARN}dead.fifo", "maxReceiveCount": 1}

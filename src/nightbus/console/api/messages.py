@@ -1,34 +1,26 @@
-"""Shows the messages of a queue without receiving them, and sends, moves and deletes messages: `/queues/{name}/…`."""
+"""Shows the messages of a queue without receiving them, and sends messages: `/queues/{name}/messages`."""
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from nightbus.aws.errors import AwsError
-from nightbus.console.api.graphs import graphs_of
-from nightbus.console.api.queues import find_queue, neighbours, queue_url
+from nightbus.console.api.queues import find_queue, queue_url
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Body, Page
 from nightbus.console.dead_letters.consumers import consumer_failure
 from nightbus.console.dead_letters.notifications import undelivered_in
 from nightbus.console.dead_letters.reasons import QUEUE, TOPIC, Reason, event_in, reason_of
-from nightbus.console.dead_letters.redrive import Outcome, delete, redrive
-from nightbus.console.topology.graph import DEAD_LETTERS
-from nightbus.console.topology.graph import QUEUE as QUEUE_NODE
 from nightbus.messaging.message import Message, decode
-from nightbus.messaging.queue import Queue, queue_address
+from nightbus.messaging.queue import Queue
 from nightbus.store.interface import QueuedItem, Store
 
-log = logging.getLogger("nightbus.console")
 _LONGEST_SHOWN = 64 * 1024  # characters of a body in a list
-_MOST_AT_ONCE = 1000
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 MessageId = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$", description="`id` of a message.")]
-Chosen = Annotated[list[MessageId], msgspec.Meta(max_length=_MOST_AT_ONCE)] | Literal["all"]
 
 
 class Attribute(Answer, frozen=True):
@@ -89,19 +81,6 @@ class MessageQuery(Page, frozen=True):
     order: Literal["newest", "oldest"] = "newest"
 
 
-class RedriveBody(Body, frozen=True):
-    """`messages`: their ids, or "all". `to`: the name or the ARN of a queue; by default where they came from."""
-
-    messages: Chosen
-    to: Annotated[str, msgspec.Meta(max_length=300)] = ""
-
-
-class DeleteBody(Body, frozen=True):
-    """`messages`: their ids, or "all", which purges the queue."""
-
-    messages: Chosen
-
-
 class AttributeBody(Body, frozen=True):
     type: str
     value: str
@@ -117,21 +96,6 @@ class SendBody(Body, frozen=True):
     delay: int | None = None
 
 
-class NotDone(Answer, frozen=True):
-    id: str
-    why: str
-
-
-class MoveResult(Answer, frozen=True):
-    """How many messages were moved or deleted, and which were not. `left`: how many wait for another call. `task`: the
-    handle of the message move task that SQS does the rest by, "" without one."""
-
-    done: int
-    failed: list[NotDone]
-    left: int = 0
-    task: str = ""
-
-
 class Sent(Answer, frozen=True):
     message_id: str
     sequence: str
@@ -145,7 +109,7 @@ async def list_messages(request: ApiRequest, name: str, query: MessageQuery) -> 
     queue = await find_queue(request, name)
     backwards = query.order == "newest"
     found = await request.store.peek(
-        queue.scope, queue.queue, query.limit + 1, beyond=_position(query.next), backwards=backwards
+        queue.scope, queue.queue, query.limit + 1, beyond=position_of(query.next), backwards=backwards
     )
     shown = [await _message(request, queue, one, _LONGEST_SHOWN) for one in found[: query.limit]]
     last = found[query.limit - 1] if len(found) > query.limit else None
@@ -155,7 +119,7 @@ async def list_messages(request: ApiRequest, name: str, query: MessageQuery) -> 
 async def read_message(request: ApiRequest, name: str, id: str) -> MessageInfo:
     """Show one message, with the whole body."""
     queue = await find_queue(request, name)
-    found = await request.store.peek(queue.scope, queue.queue, 1, items=_ids([id]))
+    found = await request.store.peek(queue.scope, queue.queue, 1, items=ids_of([id]))
     if not found:
         raise AwsError("ResourceNotFoundException", f"The message {id[:40]} is not in the queue.", 404)
     return await _message(request, queue, found[0], None)
@@ -179,69 +143,12 @@ async def send_message(request: ApiRequest, name: str, body: SendBody) -> Sent:
     return Sent(message_id=reply["MessageId"], sequence=reply.get("SequenceNumber") or "")
 
 
-async def redrive_messages(request: ApiRequest, name: str, body: RedriveBody) -> MoveResult:
-    """Send messages where they came from once more, or to another queue; each one in one commit.
-
-    What a rule gave up goes to the target that did not take it, what a function gave up is invoked anew, and what a
-    queue gave up goes to that queue. "all" of a queue that only other queues name as their dead-letter queue is a
-    StartMessageMoveTask of SQS, which goes on in the background; of any other queue at most 1,000 are moved at a time.
-    """
-    queue = await find_queue(request, name)
-    to = await _destination(request, body.to) if body.to else None
-    if body.messages != "all":
-        return _result(await _redrive(request, queue, _ids(body.messages), to))
-    graph = await request.kept(graphs_of).of(request.scope)
-    sources = neighbours(graph, to=queue.arn)
-    if sources and all(one.how == DEAD_LETTERS and one.kind == QUEUE_NODE for one in sources):
-        chosen = {"DestinationArn": to.arn} if to is not None else {}
-        reply = await request.change("sqs", "StartMessageMoveTask", SourceArn=queue.arn, **chosen)
-        return MoveResult(done=0, failed=[], task=reply["TaskHandle"])
-    found = await request.store.peek(queue.scope, queue.queue, _MOST_AT_ONCE)
-    outcome = await _redrive(request, queue, [one.id for one in found], to)
-    counts = await request.platform.queues.count(queue)
-    return _result(outcome, left=max(0, sum(counts) - len(outcome.failed)))
-
-
-async def delete_messages(request: ApiRequest, name: str, body: DeleteBody) -> MoveResult:
-    """Delete messages that nobody has received just now, or all."""
-    queue = await find_queue(request, name)
-    if body.messages != "all":
-        outcome = await delete(request.platform, queue, _ids(body.messages))
-        await _note(request, queue, outcome, "deleted")
-        return _result(outcome)
-    counts = await request.platform.queues.count(queue)
-    await request.change("sqs", "PurgeQueue", QueueUrl=queue_url(request, name))
-    return MoveResult(done=sum(counts), failed=[])
-
-
-async def _redrive(request: ApiRequest, queue: Queue, ids: list[int], to: Queue | None) -> Outcome:
-    outcome = await redrive(request.platform, queue, ids, to)
-    await _note(request, queue, outcome, f"moved to {to.arn}" if to else "sent where they came from")
-    return outcome
-
-
-async def _note(request: ApiRequest, queue: Queue, outcome: Outcome, what: str) -> None:
-    """Say in the node's log who changed a queue, and where data calls are recorded, in the audit trail.
-
-    No operation of SQS takes messages by their ids, so nothing else leaves a trace. The trail has each message as the
-    DeleteMessage by which a client would take it out of the queue.
-    """
-    call, trail = request.call(), request.node.trail
-    who = "in the console" if request.session is not None else "with the operator key"
-    count = f"{outcome.done} message{'s' * (outcome.done != 1)}"
-    log.info("%s of queue %s %s, %s, from %s", count, queue.arn, what, who, call.source_ip or "no address")
-    if outcome.done and await trail.records_data(queue.scope, "sqs"):
-        url = queue_url(request, queue.name)
-        for message_id in outcome.moved:
-            trail.succeeded("sqs", "DeleteMessage", {"QueueUrl": url, "ReceiptHandle": message_id}, {}, call)
-
-
-def _ids(texts: list[str]) -> list[int]:
+def ids_of(texts: list[str]) -> list[int]:
     ids = [int(text) for text in texts if text.isdecimal() and len(text) < 20]
-    return [one for one in ids if one <= _LARGEST_ID]
+    return [one for one in ids if one <= LARGEST_ID]
 
 
-def _position(text: str) -> tuple[int, int] | None:
+def position_of(text: str) -> tuple[int, int] | None:
     if not text:
         return None
     due, _, item = text.rpartition("-")
@@ -249,22 +156,9 @@ def _position(text: str) -> tuple[int, int] | None:
         position = int(due), int(item)
     except ValueError:
         position = -1, -1
-    if not all(-1 < one <= _LARGEST_ID for one in position):
+    if not all(-1 < one <= LARGEST_ID for one in position):
         raise AwsError("ValidationException", "`next` is not what the answer before had.")
     return position
-
-
-async def _destination(request: ApiRequest, text: str) -> Queue:
-    address = queue_address(text) if text.startswith("arn:") else (request.scope, text)
-    queue = await request.platform.queues.find(*address) if address is not None else None
-    if queue is None:
-        raise AwsError("QueueDoesNotExist", f"There is no queue {text}.", 404)
-    return queue
-
-
-def _result(outcome: Outcome, left: int = 0) -> MoveResult:
-    failed = [NotDone(id=str(one), why=why) for one, why in sorted(outcome.failed.items())]
-    return MoveResult(done=outcome.done, failed=failed, left=left)
 
 
 async def _message(request: ApiRequest, queue: Queue, item: QueuedItem, longest: int | None) -> MessageInfo:
@@ -328,6 +222,4 @@ ROUTES: Routes = {
     "GET /queues/{name}/messages": list_messages,
     "GET /queues/{name}/messages/{id}": read_message,
     "POST /queues/{name}/messages": send_message,
-    "POST /queues/{name}/redrive": redrive_messages,
-    "POST /queues/{name}/delete": delete_messages,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nightbus.aws.arn import Arn, is_arn, last_part
 
@@ -57,6 +58,14 @@ class Edge:
     kind: str
     rule: str = ""
     state: str = ""
+
+
+class SeenEdge(NamedTuple):
+    """What somebody was seen to do that no configuration says."""
+
+    source: str
+    kind: str
+    target: str
 
 
 @dataclass(slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from nightbus.console.topology.graph import PRODUCER, Graph, Node
-from nightbus.console.traffic.folding import SeenEdge
+from nightbus.console.topology.graph import PRODUCER, Graph, Node, SeenEdge
 
 
 def with_seen(graph: Graph, seen: Iterable[SeenEdge]) -> Graph:

@@ -7,7 +7,6 @@ says what another one explains (a function's events are in the bus's history as 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import orjson
 
@@ -18,7 +17,7 @@ from nightbus.bounded import Bounded
 from nightbus.bus.envelope import id_of
 from nightbus.bus.json_text import read_json
 from nightbus.console.topology import graph as g
-from nightbus.console.topology.graph import delivery_kind, edge_id, node_id_of
+from nightbus.console.topology.graph import SeenEdge, delivery_kind, edge_id, node_id_of
 from nightbus.console.traffic.counts import Counts
 from nightbus.console.traffic.unfinished import AGAIN, DONE, FAILED, Unfinished
 from nightbus.delivery.history import events_in, notes_in
@@ -36,14 +35,6 @@ _FAILED = ("failed", "will be tried again")
 _STATES = {"failed": FAILED, "will be tried again": AGAIN}
 _OF_BUCKETS, _OF_SCHEDULES = "aws.s3", "aws.events"
 _REPLAYED = b'"replay-name":'
-
-
-class SeenEdge(NamedTuple):
-    """What somebody was seen to do that no configuration says."""
-
-    source: str
-    kind: str
-    target: str
 
 
 class Fold:

@@ -75,6 +75,10 @@ function Messages({ dead, path, messages, onChanged }) {
 function useChange(path, onChanged, onDone) {
   const change = useAction(async (what, ids, verb) => {
     const result = await post(`${path}/${what}`, { messages: ids })
+    while (result.next) {  // a thousand at a time
+      const more = await post(`${path}/${what}`, { messages: ids, next: result.next })
+      Object.assign(result, { ...more, done: result.done + more.done, failed: [...result.failed, ...more.failed] })
+    }
     onDone()
     onChanged()
     toast(outcome(result, verb), result.failed.length ? { kind: 'bad' } : {})
