@@ -7,7 +7,7 @@ would allow the request, as they were at that moment: policies may have changed 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -37,6 +37,7 @@ _ADDED = (
 _MOST_KEYS = 40
 _MISSING = "because the role does not exist"
 _MOST_READ = 10_000
+_STEP = 1000
 
 
 class Refused(Protocol):
@@ -195,18 +196,33 @@ async def last_refusals(
     store: Store, account: str, limit: int, *, enforced: bool | None = None
 ) -> list[dict[str, Any]]:
     """Return the newest refusals of an account ("" for all), the newest first; with `enforced` only such ones."""
+
+    def fits(one: Mapping[str, Any]) -> bool:
+        return account in ("", one["account"]) and enforced in (None, one["enforced"])
+
+    found, _ = await refusals_before(store, 0, limit, fits)
+    return found
+
+
+async def refusals_before(
+    store: Store, offset: int, limit: int, fits: Callable[[Mapping[str, Any]], bool]
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the refusals that fit, the newest first, of those before an offset of their log (0: of all).
+
+    With them comes the offset before which to go on, 0 at the end. At most 10,000 refusals are read.
+    """
     found: list[dict[str, Any]] = []
-    after, read = 0, 0
-    while len(found) < limit and read < _MOST_READ:
-        entries = await store.read(SYSTEM, REFUSALS, after=after, limit=1000, backwards=True)
+    for _ in range(_MOST_READ // _STEP):
+        entries = await store.read(SYSTEM, REFUSALS, after=offset, limit=_STEP, backwards=True)
         for entry in entries:
-            one = _document(entry)
-            if account in ("", one["account"]) and enforced in (None, one["enforced"]):
+            offset, one = entry.offset, _document(entry)
+            if fits(one):
                 found.append(one)
-        if len(entries) < 1000:
-            break
-        after, read = entries[-1].offset, read + len(entries)
-    return found[:limit]
+                if len(found) == limit:
+                    return found, offset
+        if len(entries) < _STEP:
+            return found, 0
+    return found, offset
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -202,3 +202,24 @@ def test_a_page_that_is_open_goes_on_after_a_new_sign_in_in_another_tab(browser:
         page.get_by_label("Detail type").fill("Sent Afterwards")
         page.get_by_role("button", name="Send event").click()
         expect(page.locator(".rows").get_by_role("link", name="Sent Afterwards")).to_be_visible()
+
+
+def test_a_narrow_page_shows_the_whole_account(browser: Browser, shop: Shop, signed_in: StorageState) -> None:
+    with opened(browser, shop.node.port, signed_in, NARROW) as console:
+        page = console.visit("/queues")
+        account = page.get_by_label("Account", exact=True)
+        expect(account).to_have_value("000000000000")
+        room = account.evaluate("""select => {
+          const style = getComputedStyle(select), canvas = document.createElement('canvas').getContext('2d')
+          canvas.font = style.font
+          return select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+            - canvas.measureText(select.value).width
+        }""")
+        assert room >= 0
+        assert console.fits()
+
+
+def test_a_name_does_not_turn_the_windows_title(console: Console) -> None:
+    page = console.visit("/functions/%E2%80%AEevil")
+    expect(page).to_have_title(re.compile("^evil · Nightbus$"))
+    console.ignore = ["404"]

@@ -37,6 +37,19 @@ def test_a_refusal_is_listed_and_found_by_its_text(api: Callable[..., ConsoleApi
     assert api(account="999999999999").get("/access/refusals")["refusals"] == []
 
 
+def test_refusals_come_page_by_page(api: Callable[..., ConsoleApi], api_node: RunningNode) -> None:
+    url = api_node.client("sqs").create_queue(QueueName="paged")["QueueUrl"]
+    sender = User(api_node, "paged", ("sqs:ReceiveMessage", QUEUE)).client("sqs")
+    for _ in range(3):
+        with pytest.raises(ClientError):
+            sender.send_message(QueueUrl=url, MessageBody="x")
+    first = api().get("/access/refusals", text="user/paged", limit=2)
+    second = api().get("/access/refusals", text="user/paged", limit=2, next=first["next"])
+    assert (len(first["refusals"]), len(second["refusals"]), second["next"]) == (2, 1, None)
+    assert first["refusals"][1]["time"] >= second["refusals"][0]["time"]
+    assert len({one["id"] for one in first["refusals"] + second["refusals"]}) == 3
+
+
 def test_one_refusal_with_the_statement_that_would_allow_it(
     api: Callable[..., ConsoleApi], refused: str
 ) -> None:

@@ -11,10 +11,18 @@ import pytest
 from bus_rig import BUS, QUEUE, SCOPE, Rig, rig
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.console.topology.graph import ELSEWHERE, MISSING, Graph, Node, kind_of, name_of, node_id_of
+from nightbus.console.topology.graph import (
+    ELSEWHERE,
+    MISSING,
+    Graph,
+    Node,
+    SeenEdge,
+    kind_of,
+    name_of,
+    node_id_of,
+)
 from nightbus.console.topology.producers import with_seen
 from nightbus.console.topology.reading import Graphs
-from nightbus.console.traffic.folding import SeenEdge
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import orjson
 
-from nightbus.audit.refusals import find_refusals, last_refusals
+from nightbus.audit.refusals import find_refusals, refusals_before
 from nightbus.aws.errors import AwsError
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
@@ -40,6 +40,7 @@ class Refusal(Answer, frozen=True):
 
 class Refusals(Answer, frozen=True):
     refusals: list[Refusal]
+    next: str | None
 
 
 class PolicyVerdict(Answer, frozen=True):
@@ -102,15 +103,19 @@ class TrailQuery(Page, frozen=True):
 
 
 async def list_refusals(request: ApiRequest, query: RefusalQuery) -> Refusals:
-    """List refused requests of the account, in all Regions, the newest first."""
+    """List refused requests of the account, in all Regions, the newest first.
+
+    An answer may have fewer than `limit`, or none, and `next` all the same: it reads a bounded part of what is kept.
+    """
     await request.node.trail.written()
-    most = 1000 if query.text else query.limit
-    enforced = False if query.audit else None
-    found = await last_refusals(request.store, request.scope.account, most, enforced=enforced)
-    wanted = query.text.lower()
-    shown = [_refusal(one) for one in found]
-    fitting = [one for one in shown if wanted in _searched(one)]
-    return Refusals(refusals=fitting[: query.limit])
+    account, wanted = request.scope.account, query.text.lower()
+
+    def fits(one: Mapping[str, Any]) -> bool:
+        is_chosen = one["account"] == account and not (query.audit and one["enforced"])
+        return is_chosen and wanted in _searched(_refusal(one))
+
+    found, after = await refusals_before(request.store, _after(query.next), query.limit, fits)
+    return Refusals(refusals=[_refusal(one) for one in found], next=str(after) if after else None)
 
 
 async def read_refusal(request: ApiRequest, id: str) -> RefusalDetail:
@@ -145,7 +150,7 @@ async def list_calls(request: ApiRequest, query: TrailQuery) -> RecordedCalls:
     An answer may have fewer calls than `limit`, or none, and `next` all the same: it reads a bounded part of the trail.
     """
     await request.node.trail.written()
-    after = int(query.next) if query.next.isdecimal() and len(query.next) < 19 else 0
+    after = _after(query.next)
     found: list[RecordedCall] = []
     for _ in range(_MOST_READ // _STEP):
         entries = await request.store.read(request.scope, TRAIL, after=after, limit=_STEP, backwards=True)
@@ -159,6 +164,11 @@ async def list_calls(request: ApiRequest, query: TrailQuery) -> RecordedCalls:
         if len(entries) < _STEP:
             return RecordedCalls(events=found, next=None)
     return RecordedCalls(events=found, next=str(after))
+
+
+def _after(text: str) -> int:
+    """The offset that `next` names; 0 for the newest."""
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def _refusal(one: Mapping[str, Any]) -> Refusal:

@@ -5,7 +5,7 @@ const GAP = { nodesep: 18, ranksep: 60, edgesep: 8, marginx: 24, marginy: 24 }
 
 function attempt(dagre, drawn, compound) {
   const graph = new dagre.Graph({ compound, multigraph: true })
-  graph.setGraph({ rankdir: 'LR', ...GAP, ranker: drawn.nodes.length > 150 ? 'longest-path' : 'network-simplex' })
+  graph.setGraph({ rankdir: 'LR', ...GAP })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const node of drawn.nodes) graph.setNode(node.id, { ...sizeOf(node) })
   if (compound) for (const box of drawn.boxes) {
@@ -15,6 +15,62 @@ function attempt(dagre, drawn, compound) {
   for (const edge of drawn.edges) graph.setEdge(edge.from, edge.to, { weight: edge.kind === 'dead-letters' ? 1 : 2 }, edge.id)
   dagre.layout(graph)
   return graph
+}
+
+const MANY = 150            // from so many nodes on dagre takes seconds
+
+/**
+ * Places for many nodes, in a time that grows with their number: each stands right of all that lead to it, and near the middle of its
+ * neighbours. Edges that close a circle are not asked.
+ */
+function ranked(drawn) {
+  const into = new Map(drawn.nodes.map(node => [node.id, []]))
+  const out = new Map(drawn.nodes.map(node => [node.id, []]))
+  for (const { from, to } of drawn.edges) if (from !== to) { into.get(to).push(from); out.get(from).push(to) }
+  const rankOf = new Map()
+  const open = new Set()
+  const rank = id => {
+    if (rankOf.has(id)) return rankOf.get(id)
+    open.add(id)
+    const found = Math.max(0, ...into.get(id).map(before => (open.has(before) ? 0 : rank(before) + 1)))
+    open.delete(id)
+    rankOf.set(id, found)
+    return found
+  }
+  const ranks = []
+  for (const node of drawn.nodes) (ranks[rank(node.id)] ??= []).push(node)
+  for (let sweep = 0; sweep < 4; sweep++) order(ranks, sweep % 2 ? out : into, sweep % 2)
+  const sizes = ranks.map(nodes => nodes.map(sizeOf))
+  const tall = sizes.map(some => some.reduce((sum, size) => sum + size.height + GAP.nodesep, 0))
+  const height = Math.max(...tall) + 2 * GAP.marginy
+  const places = {}
+  let left = GAP.marginx
+  ranks.forEach((nodes, at) => {
+    const wide = Math.max(...sizes[at].map(size => size.width))
+    let top = (height - tall[at] + GAP.nodesep) / 2
+    nodes.forEach((node, index) => {
+      const size = sizes[at][index]
+      places[node.id] = { x: left + wide / 2, y: top + size.height / 2, ...size }
+      top += size.height + GAP.nodesep
+    })
+    left += wide + GAP.ranksep
+  })
+  return { places, width: left - GAP.ranksep + GAP.marginx, height }
+}
+
+/** Sorts each rank by where its neighbours stand, which are those of `neighbours`; `back` goes from the last rank to the first. */
+function order(ranks, neighbours, back) {
+  const stand = new Map()
+  const note = nodes => nodes.forEach((node, index) => stand.set(node.id, (index + 0.5) / nodes.length))
+  ranks.forEach(note)
+  for (const nodes of back ? [...ranks].reverse() : ranks) {
+    const wanted = new Map(nodes.map(node => {
+      const near = neighbours.get(node.id).map(id => stand.get(id))
+      return [node, near.length ? near.reduce((sum, one) => sum + one, 0) / near.length : stand.get(node.id)]
+    }))
+    nodes.sort((a, b) => wanted.get(a) - wanted.get(b))
+    note(nodes)
+  }
 }
 
 const COLUMN = 24           // so many nodes stand below each other; more than half as many again stand in several columns
@@ -57,26 +113,31 @@ function ranksOf(places) {
   return [...ranks].sort((a, b) => a[0] - b[0]).map(([, rank]) => rank.sort((a, b) => a[1].y - b[1].y))
 }
 
-/** `{nodes: {id: {x, y, width, height}}, edges: {id: [[x, y], …]}, boxes: {group: …}, width, height, ms}`; x and y are centres. */
-export function layout(dagre, drawn) {
-  const began = performance.now()
+/** What dagre makes of it. */
+function layered(dagre, drawn) {
   let graph
-  const compound = drawn.boxes.length > 0 && drawn.nodes.length <= 150
-  try { graph = attempt(dagre, drawn, compound) } catch { graph = attempt(dagre, drawn, false) }
-  let places = {}
+  try { graph = attempt(dagre, drawn, drawn.boxes.length > 0) } catch { graph = attempt(dagre, drawn, false) }
+  const places = {}
   for (const node of drawn.nodes) {
     const { x, y, width, height } = graph.node(node.id)
     places[node.id] = { x, y, width, height }
   }
   const ways = {}
   for (const edge of drawn.edges) ways[edge.id] = graph.edge({ v: edge.from, w: edge.to, name: edge.id }).points.map(point => [point.x, point.y])
-  let { width, height } = graph.graph()
+  return { places, ways, ...graph.graph() }
+}
+
+/** `{nodes: {id: {x, y, width, height}}, edges: {id: [[x, y], …]}, boxes: {group: …}, width, height, ms}`; x and y are centres. */
+export function layout(dagre, drawn) {
+  const began = performance.now()
+  let { places, ways, width, height } = drawn.nodes.length > MANY ? { ...ranked(drawn), ways: {} } : layered(dagre, drawn)
+  const straight = drawn.nodes.length > MANY
   const columns = wrapped(places, height)
   if (columns) {
     ;({ places, height } = columns)
     width += columns.shift
-    for (const edge of drawn.edges) ways[edge.id] = [edge.from, edge.to].map(id => [places[id].x, places[id].y])
   }
+  if (straight || columns) for (const edge of drawn.edges) ways[edge.id] = [edge.from, edge.to].map(id => [places[id].x, places[id].y])
   const boxes = {}
   for (const box of drawn.boxes) boxes[box.group] = around(box.members.map(member => places[member]))
   return { nodes: places, edges: ways, boxes, width, height, ms: performance.now() - began }

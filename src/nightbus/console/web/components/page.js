@@ -3,12 +3,14 @@ import { html, useEffect } from '../html.js'
 import { href } from '../router.js'
 import { Icon } from './icon.js'
 
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g  // turn the direction of what follows, the browser's own text included
+
 /**
  * `<${Page} title="Queues" lead="…" crumbs=${[['Queues', '/queues']]} actions=${…}>…<//>`.
  * `mono` sets the title in the fixed font (ids, names). `crumbs` are the pages above, as `[label, path]`.
  */
 export function Page({ title, lead, crumbs = [], actions, mono = false, beside, children }) {
-  useEffect(() => { document.title = `${title} · Nightbus` }, [title])
+  useEffect(() => { document.title = `${title.replace(TURNING, '')} · Nightbus` }, [title])
   return html`
     <header class="page-head">
       <div class="cut">

@@ -1,6 +1,6 @@
 // Who was refused what and why, with the statement that would allow it; and the audit trail.
 import { html, useState } from '../html.js'
-import { useLoad, usePages, useQuery } from '../hooks.js'
+import { usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { Chip } from '../components/chip.js'
 import { Empty, Loaded } from '../components/empty.js'
@@ -43,10 +43,11 @@ const REFUSAL_COLUMNS = [
 ]
 
 function Refusals({ query, change }) {
-  const refusals = useLoad('/access/refusals', { limit: 200, text: query.text }, { every: 5000 })
+  const refusals = usePages('/access/refusals', 'refusals', { limit: 200, text: query.text }, { every: 5000 })
   const empty = html`<div class="card"><${Empty} title=${query.text ? 'No refusal has this text' : 'Nothing was refused'}>A request that policies do not allow appears here with its reason, and with the smallest statement that would allow it.<//></div>`
   return html`<div class="filters"><${Search} value=${query.text} placeholder="Search action, caller or resource" label="Search refusals" onInput=${text => change({ text })} /></div>
-    <${Loaded} from=${refusals}>${data => html`<${Table} label="Refused requests" rows=${data.refusals} columns=${REFUSAL_COLUMNS} to=${row => href(pathOf('access', row.id))} empty=${empty} />`}<//>`
+    <${Loaded} from=${refusals}>${data => html`<${Table} label="Refused requests" rows=${data.refusals} columns=${REFUSAL_COLUMNS} to=${row => href(pathOf('access', row.id))} empty=${empty} />`}<//>
+    <${More} list=${refusals} shown=${refusals.data?.refusals.length} what="refused requests" />`
 }
 
 const TRAIL_COLUMNS = [

@@ -33,9 +33,19 @@ export default function Refusal({ params }) {
         ['Request', html`<${Id} value=${data.request_id} />`],
       ]} /><//>
       <${Policies} data=${data} />
-      <${Card} title="Condition keys" flush><${JsonView} value=${data.keys} label="Condition keys" /><//>
+      <${Keys} keys=${data.keys} />
     </div>`}<//>
   <//>`
+}
+
+const isEmpty = value => value === null || value === '' || (Array.isArray(value) && value.every(isEmpty))
+
+/** The keys that policies can ask about and that have a value. */
+function Keys({ keys }) {
+  const set = Object.fromEntries(Object.entries(keys).filter(([, value]) => !isEmpty(value)))
+  return html`<${Card} title="Condition keys" flush>${Object.keys(set).length
+    ? html`<${JsonView} value=${set} label="Condition keys" />`
+    : html`<p class="muted card-text">None of the request's keys has a value.</p>`}<//>`
 }
 
 function Statement({ data }) {
