@@ -53,6 +53,20 @@ class AdministratorKeys:
         """Return a new key of the account's administrator. The key that it had is deleted."""
         return await self._make(account, await self._store.get(_scope(account), ADMINISTRATOR, _KEY))
 
+    async def follow(self) -> None:
+        """Write into the file the keys that other nodes on the store make or replace, until it is cancelled."""
+        changed = asyncio.Event()
+        unwatch = self._store.watch(lambda _: changed.set(), (ADMINISTRATOR,))
+        try:
+            while True:
+                for scope in await self._store.scopes(ADMINISTRATOR):
+                    pointer = await self._store.get(scope, ADMINISTRATOR, _KEY)
+                    await self._existing(scope.account, pointer)
+                await changed.wait()
+                changed.clear()
+        finally:
+            unwatch()
+
     async def _existing(self, account: str, pointer: Record | None) -> AccessKey | None:
         """Return the key that the store has; None if it has none, it is inactive, or its secret cannot be opened."""
         if pointer is None:

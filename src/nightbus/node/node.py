@@ -330,6 +330,8 @@ class Node:
             work.add("measurement of the loop", self.holds.run())
         if self.functions.networks is not None:
             work.add("trial of functions' networks", self.functions.say_lost_network())
+        if self._shared is not None:
+            work.add_lasting("administrators' keys of other nodes", self.administrator_keys.follow)
         work.add("start of the services' work", self._start_work_of_services())
         work.add_lasting("stacks", self.stacks.run)
         work.add_duty(self.store, "stack recovery", self.stacks.recover)
