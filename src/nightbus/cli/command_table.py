@@ -246,6 +246,12 @@ COMMANDS = (
     ),
     Command("stop", "Stop the node; its data stays.", node_commands.declare_stop, node_commands.stop),
     Command(
+        "drain",
+        "Let a node finish what it works on, while others take over the rest, and end.",
+        node_commands.declare_drain,
+        node_commands.drain,
+    ),
+    Command(
         "check",
         "Say what of a template a node does, refuses or forwards, without a node; 1 if it refuses something.",
         project_commands.declare_check,

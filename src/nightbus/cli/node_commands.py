@@ -1,4 +1,4 @@
-"""Declares the commands about a node that runs: `status`, `stop` and `console`."""
+"""Declares the commands about a node that runs: `status`, `stop`, `drain` and `console`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ def stop(arguments: argparse.Namespace) -> None:
     from nightbus.cli.commands.stop import stop_node
 
     stop_node(settings_of(arguments))
+
+
+def declare_drain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name",
+        nargs="?",
+        default="",
+        metavar="NODE",
+        help="A node that shares its store with this one, by its name in nightbus status; default: this one.",
+    )
+    options.add_node(parser)
+    options.add_data(parser)
+
+
+def drain(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.drain import drain_node
+
+    drain_node(settings_of(arguments), arguments.name)
 
 
 def declare_console(parser: argparse.ArgumentParser) -> None:

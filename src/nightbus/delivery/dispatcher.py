@@ -141,9 +141,9 @@ class Dispatcher:
         """Until `close`: deliver what is due, each target elsewhere within its share."""
         await self._worker.run()
 
-    async def close(self) -> None:
-        """Take nothing new and let what runs end; what does not is offered again at the next start."""
-        await self._worker.close(_PATIENCE_SECONDS)
+    async def close(self, patience: float = _PATIENCE_SECONDS) -> None:
+        """Take nothing new and let what runs end; what does not within `patience` seconds is offered again."""
+        await self._worker.close(patience)
 
     def _work_of(self, jobs: JobQueue[Any], item: Item) -> Work:
         """Raises ValueError and the like for what cannot be read."""

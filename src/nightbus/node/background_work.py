@@ -42,10 +42,12 @@ class BackgroundWork:
                 log.exception("%s failed; it begins again in %.0f s", name, _AGAIN_SECONDS)
             await self._clock.sleep(_AGAIN_SECONDS)
 
-    async def end(self) -> None:
-        for task in self._tasks:
+    async def end(self, but: str = "") -> None:
+        """`but`: the name of work that is to go on."""
+        ended = [task for task in self._tasks if task.get_name() != but]
+        for task in ended:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ended, return_exceptions=True)
 
 
 async def _guarded(name: str, work: Awaitable[None]) -> None:

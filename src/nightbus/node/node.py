@@ -49,6 +49,8 @@ from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
 from nightbus.node.background_work import BackgroundWork
 from nightbus.node.counted_functions import CountedFunctions
+from nightbus.node.draining import Draining
+from nightbus.node.membership import NodeLoad, real_clock
 from nightbus.node.metrics.loop_lag import LoopLag
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
+_DISPATCHER = "dispatcher"
 
 
 class HoldsInMemory(Protocol):
@@ -150,7 +153,7 @@ class Node:
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
         self.virtual = virtual
-        self.clock = _clock(virtual, shared)
+        self.clock: Clock = real_clock(shared is not None) if virtual is None else virtual.clock
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
         self.spans = spans
@@ -165,6 +168,7 @@ class Node:
         Raises FolderInUse, VaultClosed, CannotOpenStore.
         """
         self.storage = await self._open_storage()
+        self.started_ms = self.clock.now_ms()
         store, vault, self.metrics_key = self.storage.store, self.storage.vault, self.storage.metrics_key
         self.store: Store = store
         self.operator_key, http = write_operator_key(self.folder), HttpClient()
@@ -312,6 +316,7 @@ class Node:
             self.counters,
             *((self.spans,) if self.spans is not None else ()),
         )
+        self._join()
 
     async def _open_storage(self) -> Storage:
         port = urlsplit(self.endpoint).port or 0
@@ -321,6 +326,15 @@ class Node:
         return open_embedded(
             self.folder, self.clock, port, kept=kept, virtual=virtual, counters=self.counters
         )
+
+    def _join(self) -> None:
+        """Let the other nodes know how busy this one is, and end it in order when somebody asks for that."""
+        running, nodes = self.platform.running, self.storage.nodes
+        give_up = functools.partial(self._work.end, but=_DISPATCHER)
+        self.draining = Draining(give_up, self.dispatcher.close, lambda: running.count)
+        if nodes is not None:
+            nodes.presence.load = NodeLoad(self.storage.under_way, self.clock, self.counters, running)
+            nodes.on_draining = lambda draining: self.draining.begin() if draining else None
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
@@ -352,7 +366,7 @@ class Node:
                 work.add_duty(
                     self.store, f"{package} {worker.__name__}", functools.partial(worker, self.platform)
                 )
-        work.add_lasting("dispatcher", self.dispatcher.run)
+        work.add_lasting(_DISPATCHER, self.dispatcher.run)
 
     async def stop(self) -> None:
         """In order: no new deliveries, stacks parked, workers ended, functions ended, store closed.
@@ -370,17 +384,6 @@ class Node:
         await self.storage.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
-
-
-def _clock(virtual: VirtualTime | None, shared: SharedStore | None) -> Clock:
-    """The nodes of one store agree on the time, which is the database's."""
-    if virtual is not None:
-        return virtual.clock
-    if shared is None:
-        return SystemClock()
-    from nightbus.store.postgres.clock import ClusterClock
-
-    return ClusterClock(SystemClock())
 
 
 async def _has_resources(store: Store) -> bool:

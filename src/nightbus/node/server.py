@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
+from nightbus.node.draining import MOST_SECONDS
 from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.mounts import Mount
@@ -178,7 +179,13 @@ async def serve(
         loop.call_later(_GRACE_SECONDS - 1, node.platform.running.end_detached)
         server.should_exit = True
 
+    def drained() -> None:
+        node.ending.set()
+        config.timeout_graceful_shutdown = MOST_SECONDS
+        server.should_exit = True
+
     server = _Server(config, listening, context)
+    node.draining.end = drained
     if node.functions.networks is not None:
         _raise_descriptor_limit()
         node.functions.networks.serve_node = server.serve_on
@@ -187,6 +194,7 @@ async def serve(
     try:
         with contextlib.ExitStack() as resources:
             await server.serve(sockets=[listener])
+        await node.draining.finish_invocations()
     finally:
         await node.stop()
         for one in export:

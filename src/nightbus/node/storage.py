@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightbus.clock import Clock
 from nightbus.counters import Counters
+from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
 from nightbus.node.shared_store import SharedStore
 from nightbus.store.folder import FolderLock
@@ -24,6 +25,7 @@ from nightbus.store.vault import Vault
 
 if TYPE_CHECKING:
     from nightbus.store.postgres.connections import Database
+    from nightbus.store.postgres.nodes import Nodes
 
 _CLUSTER_KEY_NAME = "cluster.key"
 
@@ -34,13 +36,17 @@ class CannotOpenStore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given."""
+    """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given.
+    `nodes`: those that share the store, None for a store that the node has to itself. `under_way`: how many items of
+    each of the nodes' own queues this node works on."""
 
     store: Store
     vault: Vault
     metrics_key: str
     close: Callable[[], Awaitable[None]]
     made_cluster_key: Path | None = None
+    nodes: Nodes | None = None
+    under_way: Callable[[], Mapping[str, int]] = dict
 
 
 def open_embedded(
@@ -65,9 +71,11 @@ async def open_shared(
     try:
         with _said(database):
             key, made = await _vault_key(database, given, folder)
+            from nightbus.store.postgres.nodes import Presence
             from nightbus.store.postgres.store import PostgresStore
 
-            store = await PostgresStore.open(database, clock, counts=counters.commits)
+            presence = Presence(home=home_of(folder))
+            store = await PostgresStore.open(database, clock, counts=counters.commits, presence=presence)
     except BaseException:
         lock.release()
         raise
@@ -81,7 +89,7 @@ async def open_shared(
         await store.close()
         lock.release()
 
-    return Storage(store, vault, metrics, close, made)
+    return Storage(store, vault, metrics, close, made, store.nodes, store.under_way)
 
 
 async def _vault_key(database: Database, given: str, folder: Path) -> tuple[bytes, Path | None]:

@@ -14,6 +14,12 @@ _GLOBAL = "all accounts and regions"  # buckets have no scope
 _MOST_PLACES = 8
 _MOST_NAMES = 8
 _UNBOUNDED = 1_000_000
+_LOAD = {
+    "requests/s": "requests_per_second",
+    "events/s": "events_per_second",
+    "jobs": "jobs",
+    "invocations": "invocations",
+}
 
 
 def show_status(settings: Settings, as_json: bool) -> None:
@@ -31,6 +37,7 @@ def status_text(status: dict[str, Any], columns: int) -> str:
         f"  data      {status['data'] or 'in memory, gone when the node stops'}",
         f"  services  {', '.join(status['services'])}",
         f"  access    {_access(status)}",
+        *_nodes(status.get("nodes") or ()),
     ]
     by_scope: dict[str, list[dict[str, Any]]] = {}
     for kind in status["holds"]:
@@ -43,6 +50,29 @@ def status_text(status: dict[str, Any], columns: int) -> str:
     if len(fullest) > _MOST_PLACES:
         lines.append(f"  and {len(fullest) - _MOST_PLACES} more accounts and regions (--json shows them)")
     return "\n".join(lines)
+
+
+def _nodes(nodes: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each node of the store, of which this one has an asterisk."""
+    if not nodes:
+        return []
+    lines = [
+        [
+            f"{node['name']}{'*' if node['this'] else ''}",
+            node["url"],
+            node["version"],
+            f"{node['heartbeat_age_ms'] / 1000:.1f} s ago",
+            *(f"{node['load'].get(figure, 0):g}" for figure in _LOAD.values()),
+            "draining" if node["draining"] else "",
+        ]
+        for node in nodes
+    ]
+    table = [["nodes", "", "", "heard of", *_LOAD, ""], *lines]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
 
 
 def _access(status: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from nightbus.node.admin import (
     debugging,
     explanations,
     metrics,
+    nodes,
     outbox,
     policy_suggestions,
     service_events,
@@ -46,6 +47,7 @@ class AdminRoute:
 ROUTES = {
     "health": AdminRoute(read=status.health),
     "status": AdminRoute(read=status.status),
+    "drain": AdminRoute(write=nodes.drain),
     "sizes": AdminRoute(read=status.memory_and_disk),
     "holds": AdminRoute(read=status.loop_holds),
     "explain": AdminRoute(read=explanations.explain_put_event, write=explanations.explain_event_of_body),

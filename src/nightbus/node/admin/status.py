@@ -8,6 +8,7 @@ from typing import Any
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.node.admin.nodes import nodes_of
 from nightbus.node.admin.operator import is_operator
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.admin.sizes import sizes
@@ -29,14 +30,17 @@ _KINDS = {
 
 
 async def health(request: AdminRequest) -> dict[str, Any]:
-    """Answers as soon as the node accepts calls."""
+    """Answers as soon as the node accepts calls. Raises AwsError 503 when it is to get no new ones: it drains."""
+    if request.node.draining.has_begun:
+        raise AwsError("Draining", "This node ends when what it has is done; ask another one.", 503)
     return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}
 
 
 async def status(request: AdminRequest) -> dict[str, Any]:
     """The node's address and whom it lets in; for this machine its process and data folder too.
 
-    For the operator: its uptime, and per kind and scope how many records it holds.
+    For the operator: its uptime, per kind and scope how many records it holds, and of a store that nodes share, the
+    nodes.
     """
     node = request.node
     reply: dict[str, Any] = {
@@ -52,6 +56,9 @@ async def status(request: AdminRequest) -> dict[str, Any]:
     if is_operator(request):
         uptime = (node.clock.now_ms() - node.started_ms) / 1000
         reply |= {"uptime_seconds": uptime, "holds": await _holds(node.store)}
+        shown = await nodes_of(node)
+        if shown is not None:
+            reply["nodes"] = shown
     return reply
 
 

@@ -131,6 +131,13 @@ class Link:
             self._lost.set()
 
 
+def _broken() -> tuple[type[Exception], ...]:
+    """What the driver raises on a connection that is lost, or whose protocol it has lost track of meanwhile."""
+    import asyncpg
+
+    return (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+
+
 def _goes_away() -> tuple[type[Exception], ...]:
     """What a server says to a connection that it ends."""
     import asyncpg

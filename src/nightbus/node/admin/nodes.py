@@ -1,0 +1,61 @@
+"""Answers `drain`, and says of each node of the store what `status` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.node.admin.request import AdminRequest, body_text
+from nightbus.node.node import Node
+
+
+async def nodes_of(node: Node) -> list[dict[str, Any]] | None:
+    """None for a node that shares its store with no others, and an empty list while the database is away."""
+    if node.storage.nodes is None:
+        return None
+    from nightbus.store.postgres.link import LinkLost
+
+    try:
+        rows = await node.storage.nodes.everyone()
+    except LinkLost:
+        return []
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "url": row.url,
+            "version": row.version,
+            "started": row.started,
+            "heartbeat_age_ms": max(0, row.heartbeat_age),
+            "draining": row.draining,
+            "this": row.id == node.storage.nodes.id,
+            "load": dict(row.load),
+        }
+        for row in rows
+    ]
+
+
+async def drain(request: AdminRequest) -> dict[str, Any]:
+    """Body: `node`, the name or the number of one; by default this one. Answers when the node was told.
+
+    Raises AwsError: 404 for a node that is not known, 503 while the database is away.
+    """
+    wanted = body_text(await request.read_json(), "node")
+    nodes = request.node.storage.nodes
+    if nodes is None:
+        if wanted:
+            raise AwsError("NotFound", "This node has its store to itself: there are no other nodes.", 404)
+        request.node.draining.begin()
+        return {"draining": request.node.endpoint}
+    from nightbus.store.postgres.link import LinkLost
+
+    try:
+        found = [
+            row for row in await nodes.everyone() if wanted in (row.name, str(row.id)) or row.id == nodes.id
+        ]
+        chosen = [row for row in found if not wanted or wanted in (row.name, str(row.id))]
+        if not chosen or not await nodes.drain(chosen[0].id):
+            raise AwsError("NotFound", f"There is no node {wanted or 'with the number of this one'}.", 404)
+    except LinkLost as lost:
+        raise AwsError("ServiceUnavailable", "The database cannot be reached.", 503) from lost
+    return {"draining": chosen[0].name}
