@@ -1,12 +1,12 @@
-"""Two nodes on one store: what each hears of the other, and that no work is done by both."""
+"""Two nodes on one store: what each hears of the other, and that no work is done by both; on each shared backend."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 import pytest
 
-from memory_store import MemoryCluster, MemoryStore
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock, SystemClock, VirtualClock
@@ -20,27 +20,38 @@ from nightbus.store.interface import SYSTEM, Enqueue, PutRecord, StaleLease, Sto
 HERE = Scope("111111111111", "eu-west-1")
 
 
-def two(clock: Clock | None = None) -> tuple[MemoryStore, MemoryStore]:
-    cluster = MemoryCluster()
-    return MemoryStore(cluster, clock or SystemClock()), MemoryStore(cluster, clock or SystemClock())
+pytestmark = pytest.mark.parametrize("opened", ["memory", "postgres", "postgres-polls"], indirect=True)
 
 
-async def test_each_hears_of_the_commits_of_the_other_in_their_order() -> None:
-    first, second = two()
+class Opened(Protocol):
+    async def __call__(self, clock: Clock | None = None) -> Store: ...
+
+
+@pytest.fixture
+async def stores(opened: Opened) -> tuple[Store, Store]:
+    return await opened(), await opened()
+
+
+async def test_each_hears_of_the_commits_of_the_other_in_their_order(stores: tuple[Store, Store]) -> None:
+    first, second = stores
     heard: list[Touched | None] = []
     second.watch(heard.append, ["k"])
     for n in range(200):
         await (second if n % 5 == 0 else first).commit(PutRecord(HERE, "k", str(n), {}))
-    await second.caught_up()
-    keys = [int(record.key) for touched in heard if touched for record in touched.records]
-    assert keys == sorted(keys)
-    lost = heard.count(None)
-    assert set(range(0, 200, 5)) <= set(keys)
-    assert len(keys) + lost == 200
+
+    def keys() -> list[int]:
+        return [int(record.key) for touched in heard if touched for record in touched.records]
+
+    async with asyncio.timeout(10):
+        while len(keys()) + heard.count(None) < 200:
+            await asyncio.sleep(0.001)
+    assert keys() == sorted(keys())
+    assert set(range(0, 200, 5)) <= set(keys())
+    assert len(keys()) + heard.count(None) == 200
 
 
-async def test_who_waits_at_one_node_gets_what_is_put_at_the_other() -> None:
-    first, second = two()
+async def test_who_waits_at_one_node_gets_what_is_put_at_the_other(stores: tuple[Store, Store]) -> None:
+    first, second = stores
     waiting = asyncio.create_task(second.lease(HERE, "q", 1, 60_000, wait=30))
     await asyncio.sleep(0)
     await first.commit(Enqueue(HERE, "q", b"x", 0))
@@ -55,9 +66,7 @@ async def test_who_waits_at_one_node_gets_what_is_put_at_the_other() -> None:
     await second.commit(again.acknowledge())  # whichever node says so
 
 
-async def test_no_item_goes_to_two_nodes() -> None:
-    stores = two()
-
+async def test_no_item_goes_to_two_nodes(stores: tuple[Store, Store]) -> None:
     async def work(store: Store) -> list[int]:
         taken: list[int] = []
         while items := await store.lease(HERE, "q", 3, 60_000):
@@ -81,9 +90,10 @@ async def until_renewed(store: Store, clock: VirtualClock) -> None:
                 return
 
 
-async def test_of_two_nodes_one_has_a_duty_and_the_other_goes_on_when_it_is_gone() -> None:
-    clock = VirtualClock()
-    first, second = two(clock)
+async def test_of_two_nodes_one_has_a_duty_and_the_other_goes_on_when_it_is_gone(
+    opened: Opened, clock: VirtualClock
+) -> None:
+    first, second = await opened(clock), await opened(clock)
     working: list[Store] = []
 
     def at_work(store: Store) -> asyncio.Task[None]:
@@ -117,7 +127,7 @@ async def test_of_two_nodes_one_has_a_duty_and_the_other_goes_on_when_it_is_gone
 class TestFifoQueue:
     """Two nodes send to it: one message for each deduplication id, numbered in the order in which they are received."""
 
-    async def made(self, stores: tuple[MemoryStore, MemoryStore]) -> tuple[list[Queues], Queue]:
+    async def made(self, stores: tuple[Store, Store]) -> tuple[list[Queues], Queue]:
         value = {"id": new_hex(12), "attributes": {}, "tags": {}, "created": 0, "modified": 0, "purged": 0}
         await stores[0].commit(PutRecord(HERE, KIND, "q.fifo", value))
         nodes = [Queues(store, SystemClock()) for store in stores]
@@ -125,8 +135,7 @@ class TestFifoQueue:
         assert queue is not None
         return nodes, queue
 
-    async def test_each_message_once_and_in_order(self) -> None:
-        stores = two()
+    async def test_each_message_once_and_in_order(self, stores: tuple[Store, Store]) -> None:
         nodes, queue = await self.made(stores)
         clock = SystemClock()
 
@@ -149,8 +158,10 @@ class TestFifoQueue:
             await stores[0].commit(*[nodes[0].delete(queue, one.item.id) for one in received])
         assert found == sorted({same[0] for same in by_key}, key=lambda one: one.sequence)
 
-    async def test_a_duplicate_at_the_other_node_is_answered_as_the_first(self) -> None:
-        nodes, queue = await self.made(two())
+    async def test_a_duplicate_at_the_other_node_is_answered_as_the_first(
+        self, stores: tuple[Store, Store]
+    ) -> None:
+        nodes, queue = await self.made(stores)
         clock = SystemClock()
 
         @retries_on_conflict
@@ -165,8 +176,9 @@ class TestFifoQueue:
         assert await send(nodes[1], "a") == first
         assert await send(nodes[0], "known before") == await send(nodes[1], "known before")
 
-    async def test_who_is_overtaken_by_the_other_node_gets_a_higher_number(self) -> None:
-        stores = two()
+    async def test_who_is_overtaken_by_the_other_node_gets_a_higher_number(
+        self, stores: tuple[Store, Store]
+    ) -> None:
         nodes, queue = await self.made(stores)
         slow, quick = nodes[0].writes(), nodes[1].writes()
         now = SystemClock().now_ms() - 1  # both are visible when they are received

@@ -53,7 +53,9 @@ CREATE SEQUENCE item_ids;
 CREATE TABLE item (queue bigint NOT NULL, id bigint NOT NULL, due bigint NOT NULL, ready bigint NOT NULL,
                    grp text COLLATE "C" NOT NULL DEFAULT '', data bytea NOT NULL, token bigint NOT NULL DEFAULT 0,
                    attempts integer NOT NULL DEFAULT 0, first bigint NOT NULL DEFAULT 0, holder bigint,
-                   PRIMARY KEY (queue, id));
+                   PRIMARY KEY (queue, id))
+    WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
+          autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 2000);
 CREATE INDEX item_by_ready ON item (queue, ready, id);
 CREATE INDEX item_leased ON item (queue, due, id) WHERE ready <> due;
 CREATE INDEX item_leased_of_group ON item (queue, grp) WHERE ready <> due AND grp <> '';
