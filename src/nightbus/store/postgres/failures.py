@@ -27,3 +27,8 @@ def is_outage(failure: BaseException) -> bool:
 def is_tried_again(failure: BaseException) -> bool:
     """Whether the transaction lost against others, by a serialization failure or a deadlock, and may win next time."""
     return getattr(failure, "sqlstate", None) in _TRIED_AGAIN
+
+
+def is_lack_of_room(failure: BaseException) -> bool:
+    """Whether the server says that it has no room for what was to be written: on its disk, or in memory."""
+    return str(getattr(failure, "sqlstate", None) or "").startswith("53")

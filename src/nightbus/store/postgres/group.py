@@ -88,6 +88,10 @@ class Transaction:
 
     async def _write_in_stages(self, batch: Batch, numbered: dict[NameKey, int]) -> Outcome:
         """The tokens of the whole batch are checked first, as they are for any batch."""
+        needs = Needs()
+        needs.add(batch)
+        logs = [numbered[name] for name in needs.logs]
+        await trims.lock(self._connection, trims_of(batch), logs, numbered)
         failure = await self._stale_lease(batch, numbered)
         whole, records = Outcome([failure], [[]]), dict[RecordName, None]()
         for is_trim, stage in itertools.groupby(map(_checked, batch), _is_trim):

@@ -82,7 +82,16 @@ async def lock(
         await _look_up_keys(connection, numbered, needs, state)
     if needs.blobs:
         state.blobs = await blob_rows.lock(connection, needs.blobs)
+    if needs.deleted:
+        await _look_again(connection, needs, state)
     return state
+
+
+async def _look_again(connection: asyncpg.Connection, needs: Needs, state: State) -> None:
+    """What was not there when a lock was waited for may have been made by whoever held it, and is to be deleted."""
+    absent = [name for name in needs.deleted if name not in state.revisions]
+    if absent and await connection.fetch(_WRITTEN, *record_columns(absent)):
+        raise Stale("a record came up meanwhile")
 
 
 async def _lock_names(

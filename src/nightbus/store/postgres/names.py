@@ -67,6 +67,11 @@ class Names:
             _MOST_KNOWN
         )  # with when it is to be asked again
 
+    def known(self, key: NameKey) -> int | None:
+        """The number, where it is remembered."""
+        known = self._known.get(key)
+        return known[0] if known is not None and known[1] > time.monotonic() else None
+
     async def find(self, reader: Reader, scope: Scope, kind: str, name: str) -> int | None:
         """The number of a log or a queue (`kind`), None where it has none."""
         key = (scope, kind, name)

@@ -30,8 +30,9 @@ ItemKey = tuple[NameKey, int]
 
 @dataclass(slots=True)
 class Needs:
-    """`written`, `required`: records. `leased`: items that are settled by a token, `settled_in`: the queues of all
-    that are settled. `once`: keys of logs that may come once. All in the order in which they came."""
+    """`written`, `deleted`, `required`: records; those that are deleted are among the written. `leased`: items that are
+    settled by a token, `settled_in`: the queues of all that are settled. `once`: keys of logs that may come once. All
+    in the order in which they came."""
 
     logs: dict[NameKey, None] = field(default_factory=dict)
     queues: dict[NameKey, None] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Needs:
     leased: dict[ItemKey, None] = field(default_factory=dict)
     once: dict[tuple[NameKey, str], None] = field(default_factory=dict)
     written: dict[RecordName, None] = field(default_factory=dict)
+    deleted: dict[RecordName, None] = field(default_factory=dict)
     required: dict[RecordName, int] = field(default_factory=dict)
     blobs: dict[str, None] = field(default_factory=dict)
 
@@ -62,8 +64,11 @@ class Needs:
                 name = (change.scope, "log", change.log)
                 self.logs[name] = None
                 self.once[name, change.key] = None
-            case PutRecord() | DeleteRecord():
+            case PutRecord():
                 self.written[RecordName(change.scope, change.kind, change.key)] = None
+            case DeleteRecord():
+                record = RecordName(change.scope, change.kind, change.key)
+                self.written[record] = self.deleted[record] = None
             case RequireRecord():
                 self.required[RecordName(change.scope, change.kind, change.key)] = change.expect
             case KeepBlob() | ReleaseBlob():

@@ -3,7 +3,7 @@
 One task of the node's event loop has the one connection that writes, and does this again and again:
 
     take what waits, at most `_MOST_TOGETHER` batches or `_MOST_BYTES`
-    BEGIN; lock and look; plan; write; COMMIT
+    one statement (`plain_groups`), or BEGIN; lock and look; plan; write; COMMIT
     hand the group to the teller, which settles and answers batch by batch, while the next group is written
 
 What holds, and by what:
@@ -11,10 +11,11 @@ What holds, and by what:
 1. A caller goes on after the server has confirmed COMMIT: with `synchronous_commit` on, after the server's disk, and
    with synchronous standbys after a quorum of them. A warning with which the server gives up waiting for a standby is
    taken for an unknown outcome.
-2. An unknown outcome is never told as a success. Where the connection is lost after COMMIT was sent, the callers get
+2. An unknown outcome is never told as a success. Where the connection is lost after COMMIT or a statement that commits
+   by itself was sent, the callers get
    StoreUnavailable, and nobody tries the group again: it may stand.
 3. Where the connection is lost before that, nothing was written. The group is tried again over a new connection, for
-   `_PATIENCE_SECONDS`; then its callers get StoreUnavailable.
+   `_PATIENCE_SECONDS` since its first batch came; then its callers get StoreUnavailable.
 4. A serialization failure, a deadlock, or a name or record that came up meanwhile rolls the group back, and it is
    planned again from new looks. What was decided before is forgotten with it.
 5. A batch that is refused harms no other one; where the server refuses a statement for what it contains, each batch of
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 import time
@@ -39,11 +41,13 @@ from typing import TYPE_CHECKING
 from nightbus.counters import CommitCounts
 from nightbus.store.changes import Append, Enqueue, EnqueueMany, StoreUnavailable
 from nightbus.store.interface import AppendOnce, Change
+from nightbus.store.postgres import plain_groups
 from nightbus.store.postgres.connections import Database
-from nightbus.store.postgres.failures import is_outage, is_tried_again
+from nightbus.store.postgres.failures import is_lack_of_room, is_outage, is_tried_again
 from nightbus.store.postgres.group import Outcome, Transaction, trims_of
 from nightbus.store.postgres.locks import Stale
 from nightbus.store.postgres.names import Names
+from nightbus.store.postgres.plain_groups import PLAIN
 from nightbus.store.postgres.work import Work
 from nightbus.store.sqlite.writer import StoreClosed
 
@@ -56,8 +60,10 @@ log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
 _MOST_BYTES = 16 * 1024 * 1024
 _PATIENCE_SECONDS = 5.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds, between attempts to connect
-_COMMIT_SECONDS = 15.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds, between attempts to connect from the third on
+_LONGEST_YIELD = 0.01  # seconds, before a group that lost against another node's is tried again
+_FEWEST_ATTEMPTS = 10  # against other nodes
+_STATEMENT_SECONDS = 10.0  # one that takes longer waits for a server that is gone
 _NOT_KEPT = "The database cannot be reached. Nothing was changed."
 _UNKNOWN = "The connection to the database was lost during a commit. It is not known whether it was made."
 _NO_ROOM = "The database refuses what is to be kept: {}"
@@ -73,6 +79,8 @@ class Batch:
     done: asyncio.Future[None]
     size: int
     trims: bool
+    is_plain: bool
+    submitted: float = field(default_factory=time.monotonic)
     failure: Exception | None = None
     ids: list[int] = field(default_factory=list)  # of the items that it enqueued
 
@@ -133,7 +141,13 @@ class Writer:
         if self._closed:
             raise StoreClosed("the store is closed")
         loop = asyncio.get_running_loop()
-        batch = Batch(changes, loop.create_future(), _size(changes), bool(trims_of(changes)))
+        batch = Batch(
+            changes,
+            loop.create_future(),
+            _size(changes),
+            bool(trims_of(changes)),
+            PLAIN.issuperset(map(type, changes)),
+        )
         self._waiting.append(batch)
         self.under_way += 1
         if not patience:
@@ -205,9 +219,8 @@ class Writer:
 
     async def _attempts(self, batches: list[Batch]) -> Group:
         """Raises StoreUnavailable, and what the server says against the contents."""
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        pause = _FIRST_PAUSE
-        while True:
+        pause = 0.0
+        for attempts in itertools.count(1):
             try:
                 return await self._attempt(batches)
             except OutcomeUnknown as unknown:
@@ -217,20 +230,25 @@ class Writer:
                 lost_against_others = isinstance(failure, Stale) or is_tried_again(failure)
                 if not lost_against_others and not is_outage(failure):
                     raise
-                if time.monotonic() > give_up:
+                is_late = time.monotonic() - batches[0].submitted > _PATIENCE_SECONDS
+                if is_late and (attempts >= _FEWEST_ATTEMPTS or not lost_against_others):
                     raise self._unavailable(failure) from failure
-                if not lost_against_others:
-                    self._lost(failure)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                if lost_against_others:
+                    await asyncio.sleep(random.random() * _LONGEST_YIELD)  # noqa: S311 - so that they do not meet again
                 else:
-                    await asyncio.sleep(random.random() * 0.01)  # noqa: S311
+                    self._lost(failure, attempts)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE) or _FIRST_PAUSE
+        raise AssertionError
 
     async def _attempt(self, batches: list[Batch]) -> Group:
         """Raises OutcomeUnknown, Stale, and what the driver does; nothing was written then, but for the first."""
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await self._connect()
+        rows = self._plain(batches) if all(batch.is_plain for batch in batches) else None
+        if rows is not None and (group := await self._write_plain(connection, batches, rows)) is not None:
+            return group
         try:
             outcome = await Transaction(connection, self._names, self._note).write(
                 [batch.changes for batch in batches]
@@ -245,10 +263,34 @@ class Writer:
         self._is_back()
         return _group(batches, outcome)
 
+    def _plain(self, batches: list[Batch]) -> plain_groups.Rows | None:
+        rows = plain_groups.Rows()
+        return rows if all(rows.add(batch.changes, self._names) for batch in batches) else None
+
+    async def _write_plain(
+        self, connection: asyncpg.Connection, batches: list[Batch], rows: plain_groups.Rows
+    ) -> Group | None:
+        """None where nothing was written, and the group is to be planned. Raises OutcomeUnknown, and what the driver
+        does when the server has said that nothing was written."""
+        self._warned = False
+        try:
+            ids, work = await plain_groups.write(connection, rows)
+        except Exception as failure:
+            if getattr(failure, "sqlstate", None) == plain_groups.DIVISION_BY_ZERO:
+                return None
+            if is_outage(failure) and not is_lack_of_room(failure):
+                raise OutcomeUnknown(str(failure)) from failure
+            raise
+        if self._warned:
+            raise OutcomeUnknown("the server did not wait for its standby")
+        self._is_back()
+        parts = [ids[first:last] for first, last in itertools.pairwise(rows.counts)]
+        return _group(batches, Outcome([None] * len(batches), parts, None, work))
+
     async def _commit(self, connection: asyncpg.Connection) -> None:
         self._warned = False
         try:
-            answer = await connection.execute("COMMIT", timeout=_COMMIT_SECONDS)
+            answer = await connection.execute("COMMIT")
         except BaseException as failure:
             if is_tried_again(failure):  # the server says so itself: it has rolled back
                 raise
@@ -266,7 +308,8 @@ class Writer:
             self._drop()
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await asyncio.wait_for(self._database.connect(name="nightbus writer"), _PATIENCE_SECONDS)
+        connecting = self._database.connect(name="nightbus writer", statement_seconds=_STATEMENT_SECONDS)
+        connection = await asyncio.wait_for(connecting, _PATIENCE_SECONDS)
         connection.add_log_listener(self._heard)
         return connection
 
@@ -274,9 +317,10 @@ class Writer:
         if getattr(message, "severity_en", "") == "WARNING":
             self._warned = True
 
-    def _lost(self, failure: BaseException) -> None:
+    def _lost(self, failure: BaseException, attempts: int = 1) -> None:
+        """A connection that ends is made again, which is not worth a word; told is where that fails."""
         self._drop()
-        if not self._is_away:
+        if attempts > 1 and not self._is_away:
             self._is_away = True
             log.error(
                 "the database cannot be reached (%s): commits wait, and are refused after some seconds",
@@ -294,8 +338,7 @@ class Writer:
             log.warning("the database can be reached again")
 
     def _unavailable(self, failure: Exception) -> StoreUnavailable:
-        state = getattr(failure, "sqlstate", None) or ""
-        return StoreUnavailable(_NO_ROOM.format(failure) if state.startswith("53") else _NOT_KEPT)
+        return StoreUnavailable(_NO_ROOM.format(failure) if is_lack_of_room(failure) else _NOT_KEPT)
 
     def _count(self, group: Group, seconds: float) -> None:
         counts, size = self._counts, sum(batch.size for batch in group.written)
