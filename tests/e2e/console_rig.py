@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, StorageS
 
 from nodes import RunningNode, clean_environment
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name))), "")
 WIDE, NARROW = (1280, 800), (390, 800)
 SIZES = {"wide": WIDE, "narrow": NARROW}
 EXAMPLE = Path(__file__).parents[2] / "examples" / "order-to-invoice"

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import BROWSER, need_browser
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from api_requests import as_operator, new_code
 from nodes import RunningNode
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name))), "")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP *.evil.test 127.0.0.1"]
 RULE = '{"name": "forged", "pattern": {"source": ["x"]}}'
 
@@ -43,8 +41,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 @pytest.fixture(scope="module")
 def signed_in(node: RunningNode) -> Iterator[BrowserContext]:
     """A browser with a session of the console."""
-    if not BROWSER:
-        pytest.skip("there is no Chromium")
+    need_browser()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
         context = browser.new_context()

@@ -5,20 +5,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import BROWSER, need_browser
 from tools import run_tool
 
 from nodes import RunningNode
 
-BROWSER = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Globals:
@@ -137,10 +133,7 @@ def test_a_function_of_nodejs_streams(node: RunningNode, urls: dict[str, str], t
 def test_a_page_of_a_function_reaches_what_cors_allows_and_nothing_of_the_node(
     node: RunningNode, urls: dict[str, str], tmp_path: Path
 ) -> None:
-    if not BROWSER:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have a browser: apt-get install chromium")
-        pytest.skip("there is no Chromium here")
+    need_browser()
     page = PAGE
     for name, value in {
         "OPEN": urls["Open"],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import BROWSER, need_browser
 
 from nodes import RunningNode
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name))), "")
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -89,10 +86,7 @@ def page(node: RunningNode) -> Iterator[str]:
 
 def shown(folder: Path, address: str) -> str:
     """The page's document after its scripts have run; names below evil.test are this machine."""
-    if not BROWSER:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have a browser: apt-get install chromium")
-        pytest.skip("there is no Chromium here")
+    need_browser()
     done = subprocess.run(
         [
             BROWSER,

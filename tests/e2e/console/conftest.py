@@ -6,17 +6,17 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from browser import BROWSER, need_browser
 from playwright.sync_api import Browser, StorageState, sync_playwright
 
-from console_rig import BROWSER, EXAMPLE, SIZES, STACK, Console, Shop, chromium_options, opened, sign_in_link
+from console_rig import EXAMPLE, SIZES, STACK, Console, Shop, chromium_options, opened, sign_in_link
 from nodes import RunningNode, clean_environment
 from shop import RUNTIME
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    if not BROWSER:
-        pytest.skip("there is no Chromium")
+    need_browser()
     node = RunningNode(data=tmp_path_factory.mktemp("console"), dev_credentials=False)
     done = subprocess.run(
         ["nightbus", "deploy", str(EXAMPLE / "template.yaml"), "--stack-name", STACK, "--port", str(node.port),
