@@ -106,4 +106,6 @@ def test_mistakes_are_said_in_a_line(run: Command) -> None:
     run("put", "divide", "x", "-", input="no json", code=2)
     run("put", "orders/big", "x", "-", input="[{}, {}]", code=2)
     run("put", "divide", "x", "none.json", code=2)
+    assert "no Source" in run("put", "orders/big", "x", "-", input='{"detail": {}}', code=2)
+    assert "no test event x" in run("get", "orders/big", "x", code=1)
     assert "does not exist" in run("list", "x", "--stack-name", "none", code=1)

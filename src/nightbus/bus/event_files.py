@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.bus.envelope import LONGEST_DETAIL_TYPE
 from nightbus.bus.json_text import parse_json, write_json
 
 _ENTRY = ("Source", "DetailType", "Detail")
+_REQUIRED = {"Source": "source", "DetailType": "detail-type", "Detail": "detail"}
 _TEXTS = (*_ENTRY, "EventBusName", "TraceHeader", "EndpointId")
 
 
@@ -62,6 +64,31 @@ def read_entries(text: str, bus: str | None = None) -> list[dict[str, Any]]:
     """
     entries = [_entry(one) for one in _values(text)]
     return [entry if bus is None else {"EventBusName": bus, **entry} for entry in entries]
+
+
+def check_one(entries: list[dict[str, Any]]) -> None:
+    """Raise NoEvent unless there is one entry of PutEvents, and a bus may take it: with what is missing or wrong."""
+    if len(entries) != 1:
+        raise NoEvent("it has several events")
+    (entry,) = entries
+    missing = [
+        f"{name} (of an envelope: {other})" for name, other in _REQUIRED.items() if not entry.get(name)
+    ]
+    if missing:
+        raise NoEvent(f"no bus takes it: it has no {' and no '.join(missing)}")
+    for name in _REQUIRED:
+        if not isinstance(entry[name], str):
+            raise NoEvent(f"no bus takes it: {name} must be a string")
+    if entry["Source"].startswith("aws."):
+        raise NoEvent("no bus takes it: sources that begin with aws. are those of AWS services")
+    if len(entry["DetailType"]) > LONGEST_DETAIL_TYPE:
+        raise NoEvent(f"no bus takes it: DetailType has more than {LONGEST_DETAIL_TYPE} characters")
+    try:
+        detail = parse_json(entry["Detail"])
+    except ValueError as broken:
+        raise NoEvent(f"no bus takes it: Detail is not JSON: {broken}") from None
+    if not isinstance(detail, Mapping):
+        raise NoEvent("no bus takes it: the detail must be a JSON object")
 
 
 def _entry(value: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nightbus.aws.test_event_schemas import LARGEST_EVENT, MOST_VERSIONS, REGISTRY, SYNCHRONOUS, TYPE
-from nightbus.bus.event_files import NoEvent, read_entries
+from nightbus.bus.event_files import NoEvent, check_one, read_entries
 from nightbus.cli.aws_clients import NodeClients
 from nightbus.cli.client import is_running
 from nightbus.cli.commands.explain import explanation_text
@@ -144,8 +144,8 @@ def _checked(text: str, file: Path, owner: Owner) -> Any:
         raise CommandFailed(f"{file} is larger than {LARGEST_EVENT} bytes", WRONG_USAGE)
     try:
         value = json.loads(text)
-        if owner.bus and len(read_entries(text)) != 1:
-            raise NoEvent("it has several events")
+        if owner.bus:
+            check_one(read_entries(text))
     except (ValueError, NoEvent) as broken:
         raise CommandFailed(f"{file}: {broken}", WRONG_USAGE) from None
     return value

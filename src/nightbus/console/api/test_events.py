@@ -16,7 +16,7 @@ from nightbus.aws.test_event_schemas import (
     schema_of_function,
     schema_of_rule,
 )
-from nightbus.bus.event_files import NoEvent, read_entries
+from nightbus.bus.event_files import NoEvent, check_one, read_entries
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
@@ -97,8 +97,8 @@ def _checked(body: NewTestEvent) -> Any:
     """The event. Raises AwsError for what is not JSON, and where a bus would not take it as one event."""
     try:
         value = parse_json(body.event)
-        if body.rule and len(read_entries(body.event)) != 1:
-            raise NoEvent("it has several events")
+        if body.rule:
+            check_one(read_entries(body.event))
     except (ValueError, NoEvent) as broken:
         raise AwsError("ValidationException", f"This is no test event: {broken}") from None
     return value
