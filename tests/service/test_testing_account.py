@@ -325,3 +325,67 @@ def test_signatures_and_sessions_keep_real_time(nightbus: Nightbus) -> None:
         aws_session_token=session["SessionToken"],
     )
     assert later.get_caller_identity()["Account"] == nightbus.account
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_a_fault_strikes_what_a_topic_has_for_a_queue(nightbus: Nightbus, suffix: str) -> None:
+    fifo = {"FifoQueue": True} if suffix else {}
+    policy = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    nightbus.deploy(
+        {
+            "Resources": {
+                "Orders": {"Type": "AWS::SQS::Queue", "Properties": {**fifo, "QueueName": f"orders{suffix}"}},
+                "Policy": {
+                    "Type": "AWS::SQS::QueuePolicy",
+                    "Properties": {"Queues": [{"Ref": "Orders"}], "PolicyDocument": {"Statement": policy}},
+                },
+                "Topic": {
+                    "Type": "AWS::SNS::Topic",
+                    "Properties": {
+                        **({"FifoTopic": True} if suffix else {}),
+                        "TopicName": f"orders{suffix}",
+                        "Subscription": [{"Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Orders", "Arn"]}}],
+                    },
+                },
+            }
+        }
+    )
+    group = {"MessageGroupId": "g", "MessageDeduplicationId": "d"} if suffix else {}
+    topic = f"arn:aws:sns:us-east-1:{nightbus.account}:orders{suffix}"
+    nightbus.faults.throttle("Orders", times=4)
+    nightbus.client("sns").publish(TopicArn=topic, Message="one", **group)
+    nightbus.settle()
+    assert nightbus.messages("Orders") == []
+    nightbus.clock.advance("10s")
+    (message,) = nightbus.messages("Orders")
+    assert json.loads(message)["Message"] == "one"
+
+
+def test_settle_without_time_says_whether_the_node_rests(nightbus: Nightbus) -> None:
+    resources = {name: one for name, one in TEMPLATE["Resources"].items() if name != "Hourly"}
+    nightbus.deploy({**TEMPLATE, "Resources": resources})
+    for _ in range(5):
+        nightbus.settle(timeout=0)
+    nightbus.client("lambda").invoke(
+        FunctionName=nightbus.arn_of("Worker"), InvocationType="Event", Payload='{"detail": {"sleeps": 1}}'
+    )
+    with pytest.raises(NotSettled, match="running function"):
+        nightbus.settle(timeout=0)
+    nightbus.settle()
+
+
+def test_a_failing_run_is_logged_at_the_time_of_the_test(nightbus: Nightbus) -> None:
+    resources = {name: one for name, one in TEMPLATE["Resources"].items() if name != "Hourly"}
+    nightbus.deploy({**TEMPLATE, "Resources": resources})
+    nightbus.clock.advance("3d")
+    with pytest.raises(AssertionError, match="AttributeError"):
+        nightbus.invoke("Worker", ["no event"])
+    name = nightbus.arn_of("Worker").rpartition(":")[2]
+    found = nightbus.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    assert any("[ERROR]" in event["message"] for event in found)
+    assert {event["timestamp"] for event in found} == {int(nightbus.clock.now().timestamp() * 1000)}

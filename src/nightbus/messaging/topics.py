@@ -7,6 +7,7 @@ received (`Signer.sign_received`): a signature costs more than all else about a 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import orjson
@@ -48,7 +49,10 @@ SERVICE = "sns.amazonaws.com"
 
 
 class Topics:
-    """The topics of all accounts and regions of the node; `endpoint` is its base URL, `vault` seals its signing key."""
+    """The topics of all accounts and regions of the node; `endpoint` is its base URL, `vault` seals its signing key.
+
+    `strikes` says of a queue's ARN whether a test's fault is to strike its next delivery, which is queued then.
+    """
 
     def __init__(
         self,
@@ -57,11 +61,13 @@ class Topics:
         endpoint: str,
         vault: Vault | None = None,
         hops: HopCounts | None = None,
+        strikes: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._queues = queues
         self._endpoint = endpoint
         self._hops = HopCounts() if hops is None else hops
+        self._strikes = strikes
         self.signer = Signer(store, endpoint, vault)
         self._topics = RecordCache(store, _MOST_KNOWN, [TOPIC, SUBSCRIPTION], _topic_of, self._load)
         self._windows = Windows(store)
@@ -170,6 +176,8 @@ class Topics:
             writes.changes += [known, PutRecord(topic.scope, LEFT_OUT, subscription.key, {})]
             return
         in_commit = subscription.protocol == "sqs" and (topic.fifo or not topic.logs_queues)
+        if in_commit and self._strikes(subscription.endpoint):
+            in_commit = False
         if in_commit and await self.add_to_queue(writes, topic, subscription, notification):
             self._hops.add(topic.arn, subscription.endpoint)
             return

@@ -208,7 +208,8 @@ class Node:
             "%d deliveries wait from before", backlog.waiting
         )  # counted once, before anybody waits for it
         queues = Queues(store, self.clock, keys, self.counters.hops)
-        topics = Topics(store, queues, self.endpoint, vault, self.counters.hops)
+        strikes = {} if faults is None else {"strikes": faults.strikes_delivery}
+        topics = Topics(store, queues, self.endpoint, vault, self.counters.hops, **strikes)
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)

@@ -75,10 +75,7 @@ class _Artefacts:
     def bucket(self) -> str:
         name = f"nightbus-testing-packages-{self.region}"
         if name not in self._known:
-            place = {"LocationConstraint": self.region}
-            self._s3.create_bucket(
-                Bucket=name, **({} if self.region == "us-east-1" else {"CreateBucketConfiguration": place})
-            )
+            _create_bucket(self._s3, name, self.region)
             self._s3.delete_public_access_block(Bucket=name)
             everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
             statement = {**everybody, "Resource": f"arn:aws:s3:::{name}/*"}
@@ -144,12 +141,14 @@ def _body(account: Account, body: str, name: str) -> dict[str, str]:
 def _bucket(account: Account, name: str) -> str:
     s3 = account.client("s3")
     if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        place = {"LocationConstraint": account.region}
-        s3.create_bucket(
-            Bucket=name,
-            **({} if account.region == "us-east-1" else {"CreateBucketConfiguration": place}),
-        )
+        _create_bucket(s3, name, account.region)
     return name
+
+
+def _create_bucket(s3: Any, name: str, region: str) -> None:
+    """us-east-1 is no LocationConstraint: the API reference of CreateBucket."""
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **place)
 
 
 def _described(account: Account, name: str) -> DeployedStack:

@@ -42,6 +42,30 @@ def test_an_idle_loop_rests_at_once() -> None:
     run(test)
 
 
+def test_without_time_it_says_whether_it_rests_now() -> None:
+    async def test(resting: Resting, busy: Counted) -> None:
+        assert await resting.wait(0) == {}
+        busy.counts = {"commits": 1}
+        assert await resting.wait(0) == {"commits": 1}
+        busy.counts = {}
+        assert await resting.wait(0) == {}
+
+    run(test)
+
+
+def test_a_loop_that_is_never_idle_is_not_waited_for_without_end() -> None:
+    async def test(resting: Resting, _: Counted) -> None:
+        async def work() -> None:
+            while True:
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(work())
+        assert await asyncio.wait_for(resting.wait(0), 60) == {"callbacks": 1}
+        task.cancel()
+
+    run(test)
+
+
 def test_callbacks_that_lead_to_callbacks_are_waited_for() -> None:
     async def test(resting: Resting, _: Counted) -> None:
         steps: list[int] = []

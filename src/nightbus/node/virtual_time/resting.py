@@ -23,6 +23,8 @@ from typing import Protocol
 from nightbus.node.virtual_time.resting_loop import RestingLoop
 
 _RESTS, _LATE = "rests", "late"
+_AGAIN_SECONDS = 0.001
+_MOST_SECONDS = 2.0  # that a loop without a pause is waited for, even where there is no time to wait
 
 
 class Busy(Protocol):
@@ -42,24 +44,35 @@ class Resting:
         self._loop = loop
         self._busy = busy
         self._waiting: set[asyncio.Future[str]] = set()  # the result says why it ended
+        self._timers: dict[asyncio.Future[str], asyncio.TimerHandle] = {}
+        self._seen_busy = 0  # how often the loop had nothing to do, and the node did not rest
 
     async def wait(self, seconds: float) -> dict[str, int]:
-        """Return when the node rests, or after `seconds`: what is left then, by name; empty for nothing."""
+        """Return when the node rests, or after `seconds`: what is left then, by name; empty for nothing.
+
+        With 0 it returns whether the node rests now.
+        """
         rests: asyncio.Future[str] = self._loop.create_future()
         self._waiting.add(rests)
         self._loop.notify(self._on_rest)
-        timer = self._loop.call_later(seconds, self._give_up, rests)
+        ends = self._loop.time() + max(seconds, _MOST_SECONDS)
+        self._timers[rests] = self._loop.call_later(seconds, self._give_up, rests, self._seen_busy, ends)
         try:
             await rests
         finally:
-            timer.cancel()
+            self._timers.pop(rests).cancel()
             self._waiting.discard(rests)
             if not self._waiting:
                 self._loop.notify(None)
         return {} if rests.result() == _RESTS else self._left()
 
-    def _give_up(self, rests: asyncio.Future[str]) -> None:
-        if not rests.done():
+    def _give_up(self, rests: asyncio.Future[str], seen: int, ends: float) -> None:
+        """At `ends` in any case, else once the node was seen busy: a timer may come before the loop has a pause."""
+        if rests.done():
+            return
+        if self._seen_busy == seen and self._loop.time() < ends:
+            self._timers[rests] = self._loop.call_later(_AGAIN_SECONDS, self._give_up, rests, seen, ends)
+        else:
             rests.set_result(_LATE)
 
     def _left(self) -> dict[str, int]:
@@ -69,6 +82,7 @@ class Resting:
     def _on_rest(self) -> bool:
         """Called by the loop when it has nothing to do. Returns whether it has now."""
         if self._loop.in_threads or self._busy.under_way():
+            self._seen_busy += 1
             return False
         if self._busy.hurry():
             return True
