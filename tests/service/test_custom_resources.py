@@ -158,7 +158,7 @@ def test_a_life(client: Client, stack: str) -> None:
         "Received response status [FAILED] from custom resource. Message returned: as asked (RequestId: "
     )
     assert outputs(found) == {"Id": "two", "Seen": "3"}
-    asked = wait_for(lambda: seen if len(seen := requests(client, stack)) >= 6 else None, 10)
+    asked = wait_for(lambda: seen if len(seen := requests(client, stack)) >= 6 else None)
     kinds = [(one["RequestType"], one.get("PhysicalResourceId")) for one in asked]
     assert kinds == [
         ("Create", None),

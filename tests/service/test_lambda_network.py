@@ -136,13 +136,13 @@ def test_it_reaches_itself_and_nothing_else(bounded_node: RunningNode) -> None:
     with socket.create_server(("127.0.0.1", 0)) as service:
         kind, number, seconds = run(bounded_node, "connect", *service.getsockname())
         assert (kind, number) == ("ConnectionRefusedError", errno.ECONNREFUSED)
-        assert seconds < 1
+        assert seconds < 4
     kind, number, seconds = run(bounded_node, "connect", OUTSIDE, 80)
     assert (kind, number) == ("OSError", errno.ENETUNREACH)
-    assert seconds < 1
+    assert seconds < 4
     kind, _, seconds = run(bounded_node, "connect", "example.com", 80)
     assert kind == "gaierror"
-    assert seconds < 2
+    assert seconds < 4  # a resolver's first wait is 5 s
 
 
 def test_without_the_setting_it_reaches_what_the_machine_does(node: RunningNode) -> None:

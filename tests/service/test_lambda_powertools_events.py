@@ -215,11 +215,16 @@ def stack(node: Any) -> Stack:
     return made
 
 
+def rules_of_crhelper(client: Client) -> list[str]:
+    """They begin with the logical id."""
+    return [rule["Name"] for rule in client("events").list_rules(NamePrefix="Thing")["Rules"]]
+
+
 def _fire_the_rule_of_crhelper(client: Client) -> None:
     """Call the function with what the rule gives it each minute, without waiting for the minute."""
 
     def targets() -> list[dict[str, Any]]:
-        rules = [rule["Name"] for rule in client("events").list_rules()["Rules"]]
+        rules = rules_of_crhelper(client)
         return [
             target
             for rule in rules
@@ -239,8 +244,7 @@ def test_a_custom_resource_of_crhelper_that_polls(client: Client, stack: Stack) 
         {"type": "Custom::Thing", "logical": "Thing", "size": "small", "old": None}
     ]
     assert stack.seen("poll") == [{}]
-    rules = [rule["Name"] for rule in client("events").list_rules()["Rules"]]
-    assert not [name for name in rules if name.startswith("Thing")], "crhelper takes its rule away"
+    assert rules_of_crhelper(client) == [], "crhelper takes its rule away"
 
 
 def test_messages_and_events(client: Client, stack: Stack) -> None:

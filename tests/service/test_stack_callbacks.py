@@ -143,7 +143,7 @@ def test_wait_conditions(client: Client, stack: str) -> None:
         }
         return found["Handle"]["PhysicalResourceId"] if len(found) == 3 else None
 
-    url = wait_for(waits, 10)
+    url = wait_for(waits)
     assert put(url, {"Status": "SOMETHING"}) == 400
     for unique in ("one", "one", "two"):
         assert put(url, {"Status": "SUCCESS", "UniqueId": unique, "Data": f"data {unique}"}) == 200

@@ -256,7 +256,7 @@ def test_what_is_due_later_is_not_waited_for(bus: Nightbus) -> None:
         bus.events.put("chain", "delayed", {})
         began = time.monotonic()
         bus.settle()
-        assert time.monotonic() - began < 5  # the message is due in five minutes
+        assert time.monotonic() - began < 60  # the message is due in five minutes
         assert bus.messages("Delayed") == []
     bus.clock.advance("5m")
     assert len(bus.messages("Delayed")) == REPEATED

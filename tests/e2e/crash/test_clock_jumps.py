@@ -101,7 +101,7 @@ def _check_delay(node: RunningNode) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=2)
     assert not sqs.receive_message(QueueUrl=url).get("Messages")
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages")
-    assert 1.5 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 1.5
 
 
 @pytest.mark.parametrize("seconds", [_HOUR, -_HOUR], ids=["forwards", "backwards"])

@@ -62,7 +62,7 @@ def test_stars_take_no_longer_than_the_text_is(api_node: RunningNode, account: s
         assert caller.get("/events", account=account, **{member: "*a" * 100 + "b"})["events"] == []
         assert len(caller.get("/events", account=account, **{member: "*a" * 100 + "*"})["events"]) == 1
         assert caller.get("/events", account=account, **{member: "a?" + "*"})["events"] == []
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_dead_letter_with_a_number_that_is_none_is_shown(api_node: RunningNode, account: str) -> None:

@@ -281,7 +281,7 @@ async def test_a_put_that_fails_before_its_commit_lets_deduplication_ids_go(
         patched.setattr(HistoryWriter, "entries", fails)
         with pytest.raises(OSError, match="a disk"):
             await put_events(router, HERE, "default", [event("e1")])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await put_events(router, HERE, "default", [event("e2")])
     assert [change.scope for change in store.commits[-1] if isinstance(change, Enqueue)] == [HERE]
 

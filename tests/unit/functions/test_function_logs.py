@@ -97,7 +97,7 @@ async def test_lines_of_a_long_invocation_appear_while_it_runs(functions: Functi
                 time.sleep(0.01)
     """
     running = asyncio.create_task(functions.run(functions.define(code, timeout=30)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (begun := [one for one in functions.sink.messages if one.startswith("begun")]):
             await asyncio.sleep(0.01)
     assert not running.done()

@@ -49,7 +49,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_place() -> Non
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.wait_for(made[0].closed.wait(), 5)
+    await asyncio.wait_for(made[0].closed.wait(), 20)
     assert pool._running == {}
     assert pool._busy == set()
     await pool.take(SPEC)

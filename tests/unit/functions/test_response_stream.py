@@ -37,7 +37,7 @@ async def begun(api: RuntimeApi, stream: ResponseStream | None, headers: str = "
     """A runtime that has got the invocation `id`, and begins to stream its response on a second connection."""
     _, asking = await connect(api)
     asking.write(f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api.address}\r\n\r\n".encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not api.is_asked:
             await asyncio.sleep(0.005)
     api.give(Invocation("id", b"{}"), stream)
@@ -58,7 +58,7 @@ async def all_of(stream: ResponseStream) -> bytes:
 
 
 async def status(reader: asyncio.StreamReader) -> bytes:
-    return (await asyncio.wait_for(reader.readline(), 5)).split(b" ")[1]
+    return (await asyncio.wait_for(reader.readline(), 20)).split(b" ")[1]
 
 
 async def test_chunks_come_as_they_are_sent(api: RuntimeApi) -> None:
@@ -66,10 +66,10 @@ async def test_chunks_come_as_they_are_sent(api: RuntimeApi) -> None:
     reader, writer = await begun(api, stream, "Content-Type: text/plain\r\n")
     writer.write(chunk(b"first"))
     chunks = stream.chunks()
-    assert await asyncio.wait_for(anext(chunks), 5) == b"first"
+    assert await asyncio.wait_for(anext(chunks), 20) == b"first"
     assert (stream.began, stream.content_type, ANSWERS) == (True, "text/plain", [])
     writer.write(chunk(b"second") + b"0\r\n\r\n")
-    assert await asyncio.wait_for(anext(chunks), 5) == b"second"
+    assert await asyncio.wait_for(anext(chunks), 20) == b"second"
     assert await status(reader) == b"202"
     assert [Answer("id", b"", None, streamed=True, size=11)] == ANSWERS
     stream.finish()
@@ -100,11 +100,11 @@ async def test_what_nobody_wants_is_taken_and_dropped(api: RuntimeApi) -> None:
     stream = ResponseStream()
     reader, writer = await begun(api, stream)
     writer.write(chunk(b"x" * MEGABYTE))
-    await asyncio.wait_for(stream.started.wait(), 5)
+    await asyncio.wait_for(stream.started.wait(), 20)
     stream.abandon()
     for _ in range(20):
         writer.write(chunk(b"x" * MEGABYTE))
-        await asyncio.wait_for(writer.drain(), 5)
+        await asyncio.wait_for(writer.drain(), 20)
     writer.write(b"0\r\n\r\n")
     assert await status(reader) == b"202"
     assert stream._chunks == []
@@ -116,7 +116,7 @@ async def test_the_trailers_say_what_failed(api: RuntimeApi) -> None:
     body = base64.b64encode(b'{"errorType": "E"}').decode()
     trailers = f"Lambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: {body}\r\n"
     writer.write(chunk(b"x") + f"0\r\n{trailers}\r\n".encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not ANSWERS:
             await asyncio.sleep(0.005)
     assert [Answer("id", b'{"errorType": "E"}', "E", streamed=True, size=1)] == ANSWERS
@@ -127,7 +127,7 @@ async def test_trailers_without_a_readable_body(api: RuntimeApi, body: str) -> N
     _, writer = await begun(api, ResponseStream())
     trailers = f"Lambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: {body}\r\n"
     writer.write(chunk(b"x") + f"0\r\n{trailers}\r\n".encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not ANSWERS:
             await asyncio.sleep(0.005)
     assert ANSWERS[0].error_type == "E"

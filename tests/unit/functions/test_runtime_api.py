@@ -50,7 +50,7 @@ async def test_a_web_page_neither_takes_work_nor_reports_errors(
     named = headers.format(api=api.address, port=api.address.split(":")[1])
     body = "{}" if request_line.startswith("POST") else ""
     writer.write(f"{request_line}{named}\r\n{body}".encode())
-    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    assert (await asyncio.wait_for(reader.readline(), 20)).startswith(b"HTTP/1.1 403 ")
     assert (api.is_asked, ANSWERS) == (False, [])
     writer.close()
 
@@ -61,7 +61,7 @@ async def test_a_runtime_gets_its_work(api: RuntimeApi) -> None:
     while not api.is_asked:
         await asyncio.sleep(0.01)
     api.give(Invocation("id", b"{}"))
-    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
+    assert (await asyncio.wait_for(reader.readline(), 20)).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
 
@@ -74,12 +74,12 @@ async def test_nobody_else_takes_the_work_of_a_runtime(api: RuntimeApi) -> None:
         await asyncio.sleep(0.01)
     foreign_reader, foreign_writer = await connect(api)
     foreign_writer.write(ask)
-    assert (await asyncio.wait_for(foreign_reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    assert (await asyncio.wait_for(foreign_reader.readline(), 20)).startswith(b"HTTP/1.1 403 ")
     api.give(Invocation("id", b'"the work"'))
-    await asyncio.wait_for(reader.readuntil(b'"the work"'), 5)
+    await asyncio.wait_for(reader.readuntil(b'"the work"'), 20)
     foreign_writer.write(ask)  # the runtime has not answered yet
     both = b'InvalidStateTransition"}HTTP/1.1 403 '
-    await asyncio.wait_for(foreign_reader.readuntil(both), 5)
+    await asyncio.wait_for(foreign_reader.readuntil(both), 20)
     writer.close()
     foreign_writer.close()
 
@@ -91,7 +91,7 @@ async def test_nobody_reports_an_error_of_the_start_of_a_runtime_that_has_starte
         await asyncio.sleep(0.01)
     foreign_reader, foreign_writer = await connect(api)
     foreign_writer.write(f"{INIT_ERROR}Host: {api.address}\r\n\r\n{{}}".encode())
-    assert (await asyncio.wait_for(foreign_reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    assert (await asyncio.wait_for(foreign_reader.readline(), 20)).startswith(b"HTTP/1.1 403 ")
     assert ANSWERS == []
     writer.close()
     foreign_writer.close()
@@ -109,12 +109,12 @@ async def test_a_runtime_that_reads_each_reply_to_its_end_is_not_kept_waiting(
     while not api.is_asked:
         await asyncio.sleep(0.01)
     api.give(Invocation("id", b'{"a": 1}'))
-    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b'\r\n\r\n{"a": 1}')
+    assert (await asyncio.wait_for(reader.read(), 20)).endswith(b'\r\n\r\n{"a": 1}')
     writer.close()
     reader, writer = await connect(api)
     answer = f"POST /2018-06-01/runtime/invocation/id/response HTTP/{version}\r\nContent-Length: 2\r\n"
     writer.write(f"{answer}Host: {api.address}\r\n{wish}\r\n{{}}".encode())
-    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 202 ")
+    assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 202 ")
     assert [each.payload for each in ANSWERS] == [b"{}"]
     writer.close()
 
@@ -142,7 +142,7 @@ async def test_a_head_without_an_end_is_not_kept(api: RuntimeApi, head: str, res
     with contextlib.suppress(ConnectionError):
         await send()
     with contextlib.suppress(ConnectionError):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 20) == b""
     writer.close()
 
 

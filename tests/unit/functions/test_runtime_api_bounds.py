@@ -37,7 +37,7 @@ class Runtime:
             b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n"
             % self.api.address.encode()
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not self.api.is_asked:
                 await asyncio.sleep(0.001)
         self.api.give(Invocation("1", b"{}"))
@@ -115,7 +115,7 @@ async def test_bodies_that_are_never_whole_have_a_bound_together(runtime: Runtim
     assert kept == runtime.api._kept <= 2 * LARGEST_RESPONSE
     for _, writer in streams:
         writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while runtime.api._connections:
             await asyncio.sleep(0.01)
     assert runtime.api._kept == 0

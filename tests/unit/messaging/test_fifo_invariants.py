@@ -155,7 +155,7 @@ async def test_without_its_dead_letter_queue_a_message_is_not_handed_out_for_eve
     await rig.send(queue, "a")
     assert len(await rig.queues.receive(queue, 1, 0, 0)) == 1
     for _ in range(2):
-        assert await asyncio.wait_for(rig.queues.receive(queue, 1, 0, 0), 5) == []
+        assert await asyncio.wait_for(rig.queues.receive(queue, 1, 0, 0), 20) == []
     dead = await rig.make("dead.fifo")
     assert await rig.bodies(queue) == []
     (buried,) = await rig.receive(dead)

@@ -37,6 +37,6 @@ def test_ten_thousand_failures_hold_up_nobody() -> None:
     sent: list[dict[str, Any]] = [{"messageId": f"{number:036}"} for number in range(10_000)]
     failures = [{"itemIdentifier": one["messageId"]} for one in sent]
     answer = orjson.dumps({"batchItemFailures": failures})
-    began = time.perf_counter()
+    began = time.process_time()
     assert done(sent, answer, True) == []
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2

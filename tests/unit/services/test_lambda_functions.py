@@ -197,7 +197,7 @@ async def test_new_code_and_its_preconditions(aws: Rig) -> None:
     assert new["CodeSha256"] == tried["CodeSha256"]
     assert new["RevisionId"] != made["RevisionId"]
     assert aws.runner.retired == ["worker"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await is_there(aws.store, old):
             await asyncio.sleep(0.01)
 

@@ -82,7 +82,7 @@ class S3:
         """Waits until just these bytes are on disk: releases are carried out after their commit."""
         wanted = sorted(set(bodies))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while self.on_disk() != wanted:
                     await asyncio.sleep(0.002)
         assert self.on_disk() == wanted

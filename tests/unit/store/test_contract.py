@@ -344,7 +344,7 @@ class TestCommits:
         await ticks()
         await store.close()
         await store.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await waiting == []
 
     async def test_a_caller_that_gives_up_does_not_undo_its_commit(self, opened: Opened) -> None:

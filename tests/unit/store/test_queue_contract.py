@@ -125,7 +125,7 @@ class TestQueues:
         waiting = asyncio.ensure_future(store.lease(HERE, "q", 1, 1000, wait=30))
         await ticks()
         await store.commit(Enqueue(HERE, "q", b"x", 0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert [one.data for one in await waiting] == [b"x"]
 
     async def test_waiting_ends_when_something_becomes_due(self, timed: Store, clock: VirtualClock) -> None:
@@ -151,7 +151,7 @@ class TestQueues:
         waiting = asyncio.ensure_future(timed.lease(HERE, "q", 1, 4000, wait=30))
         await ticks()
         await timed.commit(again.give_back(0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert [one.attempt for one in await waiting] == [3]
 
     async def test_waiting_for_nothing_ends_in_time(self, timed: Store, clock: VirtualClock) -> None:

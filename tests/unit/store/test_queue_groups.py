@@ -102,5 +102,5 @@ async def test_who_waits_for_a_group_hears_that_its_leased_item_was_trimmed(stor
     waiting = asyncio.create_task(store.lease(HERE, "q", 1, 60_000, 20.0, by_group=True))
     await asyncio.sleep(0.05)
     await store.commit(TrimQueue(HERE, "q", before=2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert texts(await waiting) == ["a2"]
