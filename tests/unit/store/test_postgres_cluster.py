@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
+from frozen_proxy import frozen_proxy
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.interface import (
@@ -28,6 +31,7 @@ from nightbus.store.postgres.clock import ClusterClock
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.store import PostgresStore
 from postgres_nodes import new_database, until
+from postgres_server import postgres_server
 
 HERE = Scope("111111111111", "eu-west-1")
 
@@ -191,3 +195,36 @@ async def test_no_item_goes_to_two_nodes_while_connections_are_lost(database: Da
         taken = [item for some in await asyncio.gather(*workers) for item in some]
         await cutting.close()
         assert len(taken) == len(set(taken)) == 100
+
+
+async def test_a_node_that_was_cut_off_knows_everything_and_finds_its_leases_gone(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    if database.polls:
+        pytest.skip("it takes seconds, and goes by the link, which is the same")
+    caplog.set_level(logging.WARNING)
+    server = postgres_server()
+    name = urlsplit(database.url).path[1:]
+    async with frozen_proxy(server.port) as proxy, opened(database, 1) as (first,):
+        url = server.url_by_network(name).replace(f":{server.port}/", f":{proxy.port}/")
+        cut = await PostgresStore.open(Database(url), ClusterClock(SystemClock()))
+        known = KnownRecords(cut, ["k"])
+        assert await known.get(HERE, "k", "a") is None
+        await cut.commit(Enqueue(SYSTEM, "jobs", b"x", 0))
+        (item,) = await cut.lease(SYSTEM, "jobs", 1, 60_000)
+        waiting = asyncio.create_task(first.lease(SYSTEM, "jobs", 1, 60_000, wait=30))
+        former = cut.nodes.id
+        proxy.flows.clear()
+        began = time.monotonic()
+        async with asyncio.timeout(20):
+            (taken,) = await waiting
+        assert time.monotonic() - began < 6
+        assert taken.id == item.id
+        await first.commit(PutRecord(HERE, "k", "a", {}), taken.acknowledge())
+        proxy.flows.set()
+        await until(lambda: cut.nodes.id != former, 20)
+        assert await known.get(HERE, "k", "a") is not None
+        with pytest.raises(StaleLease):
+            await cut.commit(item.acknowledge())
+        assert sum("not heard of" in record.message for record in caplog.records) == 1
+        await cut.close()
