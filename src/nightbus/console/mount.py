@@ -1,12 +1,17 @@
-"""Mounts the console and its API in a node. All else of the package is imported at the first request for either."""
+"""Mounts the console and its API in a node. All else of the package is imported at the first request for either, but
+for what keeps samples from the node's start."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nightbus.console.samples import Samples
 from nightbus.node.admin.request import AdminRequest
+
+if TYPE_CHECKING:
+    from nightbus.node.node import Node
 
 CONSOLE = "/_nightbus/console"
 API = "/_nightbus/api"
@@ -19,6 +24,10 @@ class Console:
     def __init__(self) -> None:
         self._site: Any = None
         self._loading = asyncio.Lock()
+        self.samples: Samples | None = None
+
+    def begin(self, node: Node) -> None:
+        self.samples = Samples(node)
 
     def takes(self, path: str) -> bool:
         return path in _PLACES or path.startswith((CONSOLE + "/", API + "/"))
@@ -27,7 +36,7 @@ class Console:
         if self._site is None:
             async with self._loading:
                 if self._site is None:
-                    self._site = await asyncio.to_thread(_load)
+                    self._site = await asyncio.to_thread(_load, self.samples)
         await self._site.serve(request)
 
     def in_memory(self) -> dict[str, int]:
@@ -35,5 +44,5 @@ class Console:
         return sizes
 
 
-def _load() -> Any:
-    return importlib.import_module("nightbus.console.site").Site()
+def _load(samples: Samples | None) -> Any:
+    return importlib.import_module("nightbus.console.site").Site(samples)

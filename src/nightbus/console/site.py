@@ -6,6 +6,7 @@ from nightbus.console.addresses import address_elsewhere
 from nightbus.console.api.application import Api
 from nightbus.console.headers import PAGE_HEADERS
 from nightbus.console.mount import API, CONSOLE
+from nightbus.console.samples import Samples
 from nightbus.console.sessions import Sessions
 from nightbus.console.web_files import WebFiles
 from nightbus.node.admin.request import AdminRequest
@@ -16,10 +17,11 @@ _SIGN_IN_PAGE = "sign_in.html"
 
 
 class Site:
-    def __init__(self) -> None:
+    def __init__(self, samples: Samples | None = None) -> None:
+        """`samples` are those of the node's numbers since its start; by default they begin at the first look."""
         self._sessions = Sessions()
         self._files = WebFiles()
-        self._api = Api(self._sessions)
+        self._api = Api(self._sessions, samples)
 
     async def serve(self, request: AdminRequest) -> None:
         path: str = request.asgi["path"]

@@ -5,12 +5,19 @@ The node does not import what is mounted: the command line hands it over, so tha
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nightbus.node.admin.request import AdminRequest
 
+if TYPE_CHECKING:
+    from nightbus.node.node import Node
+
 
 class Mount(Protocol):
+    def begin(self, node: Node) -> None:
+        """The node answers from now on; what the mount does in the background ends with `node.ending`."""
+        ...
+
     def takes(self, path: str) -> bool:
         """Return whether it answers this path, which begins with `/_nightbus/`."""
         ...

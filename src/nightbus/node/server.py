@@ -170,6 +170,8 @@ async def serve(
     def listening() -> None:
         ready(node)
         node.start_background_work()
+        for mount in mounts:
+            mount.begin(node)
         for one in export:
             one.start()
         resources.enter_context(short_collections())

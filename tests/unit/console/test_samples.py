@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 from nightbus.clock import VirtualClock
+from nightbus.console.api.application import Api
+from nightbus.console.api.graphs import samples_of
+from nightbus.console.mount import Console
 from nightbus.console.samples import STEP_SECONDS, Samples
+from nightbus.console.sessions import Sessions
 from nightbus.counters import Counters
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.node.node import Node
@@ -51,4 +56,14 @@ async def test_an_hour_is_kept() -> None:
     assert series is not None
     assert len(series.values) == 360
     assert samples.in_memory() == {"samples for charts": 361}
+    node.ending.set()
+
+
+async def test_the_first_look_finds_the_samples_since_the_nodes_start() -> None:
+    node = Mock(spec=list(vars(_node())), **vars(_node()))
+    console = Console()
+    console.begin(node)
+    api = Api(Sessions(), console.samples)
+    kept = api.kept.get(node, samples_of)
+    assert kept is console.samples
     node.ending.set()

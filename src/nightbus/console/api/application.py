@@ -16,6 +16,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account, is_region
 from nightbus.aws.ids import new_request_id
 from nightbus.console.api.access import admit
+from nightbus.console.api.graphs import samples_of
 from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
 from nightbus.console.api.request import ApiRequest, KeptObjects
@@ -24,6 +25,7 @@ from nightbus.console.api.session import SIGN_IN, SessionRoutes
 from nightbus.console.api.values import ApiError, EventStream, WithHeaders, check_texts, encoded
 from nightbus.console.headers import API_HEADERS
 from nightbus.console.mount import API
+from nightbus.console.samples import Samples
 from nightbus.console.sessions import Session, Sessions
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.node import Node
@@ -35,15 +37,17 @@ _OPEN = (_DESCRIPTION, SIGN_IN)  # what anybody may ask whom the gate admits
 
 
 class Api:
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, samples: Samples | None = None) -> None:
         self._sessions = sessions
         own = SessionRoutes(sessions)
         self._router = Router([own.routes, *TABLES])
-        self._kept = KeptObjects()
+        self.kept = KeptObjects()
+        if samples is not None:
+            self.kept.keep(samples.node, samples_of, samples)
         self._description: bytes = b""
 
     def in_memory(self) -> dict[str, int]:
-        return self._kept.in_memory()
+        return self.kept.in_memory()
 
     async def serve(self, request: AdminRequest) -> None:
         raw: bytes = request.asgi.get("raw_path") or request.asgi["path"].encode()
@@ -70,7 +74,7 @@ class Api:
         scope = _scope_of(query)
         arguments: dict[str, Any] = dict(named)
         arguments |= await _read(request, route, query)
-        answer = await route.handler(ApiRequest(request, scope, session, self._kept), **arguments)
+        answer = await route.handler(ApiRequest(request, scope, session, self.kept), **arguments)
         if isinstance(answer, EventStream):
             await _stream(request, request.node, answer)
             return

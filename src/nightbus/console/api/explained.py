@@ -13,7 +13,7 @@ from nightbus.aws.ids import event_id_time
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns.field_verdicts import FieldVerdict, field_verdicts, nearness
 from nightbus.console.api.request import ApiRequest
-from nightbus.console.api.values import Answer, Json, as_json
+from nightbus.console.api.values import Answer, Json, as_json, copied
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.tracing.explanation import NotInHistory, explain_event
 
@@ -151,14 +151,4 @@ def pattern_json(pattern: str | None) -> Json | None:
 
 
 def answers_of(fields: Sequence[FieldVerdict]) -> list[FieldAnswer]:
-    return [
-        FieldAnswer(
-            path=one.path,
-            event_pointer=one.event_pointer,
-            pattern_pointer=one.pattern_pointer,
-            verdict=one.verdict,
-            why=one.why,
-            in_or=one.in_or,
-        )
-        for one in fields
-    ]
+    return [copied(FieldAnswer, one) for one in fields]

@@ -9,7 +9,7 @@ import msgspec
 from nightbus.console.api.graphs import graphs_of, traffic_of
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
-from nightbus.console.api.values import Answer, Query
+from nightbus.console.api.values import Answer, Query, copied
 from nightbus.console.failures import failures_of
 from nightbus.console.topology.producers import with_seen
 from nightbus.console.traffic.counts import KEPT_SECONDS
@@ -86,29 +86,8 @@ async def read_map(request: ApiRequest) -> Map:
     graph = with_seen(await request.kept(graphs_of).of(request.scope), list(fold.seen))
     failing = await failures_of(request.platform, request.scope, graph, fold)
     return Map(
-        nodes=[
-            MapNode(
-                id=one.id,
-                kind=one.kind,
-                name=one.name,
-                stack=one.stack,
-                state=one.state,
-                detail=one.detail,
-                failing=failing.get(one.id, ""),
-            )
-            for one in graph.nodes.values()
-        ],
-        edges=[
-            MapEdge(
-                id=one.id,
-                source=one.source,
-                target=one.target,
-                kind=one.kind,
-                rule=one.rule,
-                state=one.state,
-            )
-            for one in graph.edges.values()
-        ],
+        nodes=[copied(MapNode, one, failing=failing.get(one.id, "")) for one in graph.nodes.values()],
+        edges=[copied(MapEdge, one) for one in graph.edges.values()],
         stacks=sorted({one.stack for one in graph.nodes.values() if one.stack}),
     )
 

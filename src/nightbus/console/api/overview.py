@@ -11,7 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.console.api.graphs import graphs_of, samples_of, traffic_of
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
-from nightbus.console.api.values import Answer, Query
+from nightbus.console.api.values import Answer, Query, copied
 from nightbus.console.failures import failures_of
 from nightbus.console.happenings import happenings
 from nightbus.console.samples import STEP_SECONDS
@@ -98,20 +98,10 @@ async def read_overview(request: ApiRequest) -> Overview:
     return Overview(
         counts=dict(Counter(one.kind for one in nodes.values() if one.state != MISSING)),
         failing=[
-            Failing(id=key, kind=nodes[key].kind, name=nodes[key].name, stack=nodes[key].stack, why=why)
+            copied(Failing, nodes[key], why=why)
             for key, why in sorted(failing.items(), key=lambda one: (nodes[one[0]].kind, one[0]))
         ],
-        happened=[
-            Happening(
-                time=one.time,
-                kind=one.kind,
-                id=one.id,
-                about=one.about,
-                text=one.text,
-                failed=one.failed,
-            )
-            for one in happened
-        ],
+        happened=[copied(Happening, one) for one in happened],
         totals=samples.now(),
         seconds=KEPT_SECONDS,
         events=sum(flow.passed for name, flow in flows.items() if ":event-bus/" in name and " " not in name),
@@ -121,7 +111,7 @@ async def read_overview(request: ApiRequest) -> Overview:
 
 
 async def read_series(request: ApiRequest, query: SeriesQuery) -> SeriesAnswer:
-    """Show the course of the node's numbers, for charts: at most an hour, since somebody looked for the first time."""
+    """Show the course of the node's numbers, for charts: at most an hour, since the node's start."""
     samples = request.kept(samples_of)
     names = [name for name in query.name.split(",") if name]
     if len(names) > _MOST_NAMES:

@@ -30,6 +30,10 @@ class KeptObjects:
         kept: T = self._kept[key]
         return kept
 
+    def keep(self, node: Node, make: Callable[[Node], T], kept: T) -> None:
+        """What was made before anybody asked for it."""
+        self._kept[node, make] = kept
+
     def in_memory(self) -> dict[str, int]:
         """The sizes of those that report them."""
         sizes: dict[str, int] = {}

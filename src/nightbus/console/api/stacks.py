@@ -11,7 +11,7 @@ import orjson
 from nightbus.aws.errors import AwsError
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
-from nightbus.console.api.values import Answer, Page
+from nightbus.console.api.values import Answer, Page, copied
 from nightbus.console.topology.stack_members import node_id
 from nightbus.stacks.events import read_stack_events
 from nightbus.stacks.records import RESOURCE, Stack, StackRecords, StackResource
@@ -146,18 +146,7 @@ async def list_stack_events(request: ApiRequest, name: str, query: Page) -> Stac
     stack = await _stack(request, name)
     before = int(query.next) if query.next.isdecimal() and len(query.next) < 19 else 0
     found = await read_stack_events(request.store, request.scope, stack, before, query.limit + 1)
-    shown = [
-        StackEvent(
-            id=one.id,
-            time=one.time,
-            logical_id=one.logical_id,
-            physical_id=one.physical_id,
-            type=one.type,
-            status=one.status,
-            reason=one.reason,
-        )
-        for _, one in found[: query.limit]
-    ]
+    shown = [copied(StackEvent, one) for _, one in found[: query.limit]]
     more = len(found) > query.limit
     return StackEvents(events=shown, next=str(found[query.limit - 1][0]) if more else None)
 
@@ -188,15 +177,8 @@ def _info(stack: Stack) -> dict[str, Any]:
 
 def _resource(request: ApiRequest, resource: StackResource) -> Resource:
     physical_id = resource.physical_id
-    return Resource(
-        logical_id=resource.logical_id,
-        physical_id=physical_id,
-        type=resource.type,
-        status=resource.status,
-        reason=resource.reason,
-        changed=resource.time,
-        arn=node_id(request.scope, resource.type, physical_id) if physical_id else "",
-    )
+    arn = node_id(request.scope, resource.type, physical_id) if physical_id else ""
+    return copied(Resource, resource, changed=resource.time, arn=arn)
 
 
 def _output(output: Mapping[str, str]) -> Output:

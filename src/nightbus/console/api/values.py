@@ -53,6 +53,12 @@ class Done(Answer, frozen=True):
 T = TypeVar("T", bound=Answer)
 
 
+def copied(kind: type[T], source: object, **others: Any) -> T:
+    """An answer whose members are `source`'s attributes of the same names, except for `others`."""
+    names = [name for name in kind.__struct_fields__ if name not in others]
+    return kind(**{name: getattr(source, name) for name in names}, **others)
+
+
 @dataclass(frozen=True, slots=True)
 class WithHeaders(Generic[T]):
     """An answer that sets headers as well."""
