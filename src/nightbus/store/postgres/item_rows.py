@@ -15,6 +15,7 @@ from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, Qu
 from nightbus.store.postgres import lease_statements as statements
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
 from nightbus.store.postgres.outages import repeated
+from nightbus.store.sqlite.names import NameKey
 
 if TYPE_CHECKING:
     import asyncpg
@@ -25,11 +26,15 @@ _LAST = (2**63 - 1, 2**63 - 1)
 
 
 class Numbers(Protocol):
-    """Finds the number of a queue, None where it has none."""
+    """Finds the numbers of queues that have one."""
 
     async def find(
         self, reader: asyncpg.Pool | asyncpg.Connection, scope: Scope, kind: str, name: str
     ) -> int | None: ...
+
+    async def find_all(
+        self, reader: asyncpg.Pool | asyncpg.Connection, keys: Collection[NameKey]
+    ) -> dict[NameKey, int]: ...
 
 
 class ItemRows:
@@ -44,6 +49,12 @@ class ItemRows:
 
     async def number(self, name: QueueName) -> int | None:
         return await repeated(lambda: self._numbers.find(self._pool, name.scope, "queue", name.queue))
+
+    async def known(self, names: Collection[QueueName]) -> list[QueueName]:
+        """Those of the queues that have a number."""
+        keys: list[NameKey] = [(name.scope, "queue", name.queue) for name in names]
+        numbers = await repeated(lambda: self._numbers.find_all(self._pool, keys))
+        return [QueueName(scope, queue) for scope, _, queue in numbers]
 
     async def take(self, name: QueueName, limit: int, lease_ms: int, by_group: bool) -> list[Item]:
         """At most `limit` items that are due and free."""

@@ -33,12 +33,12 @@ from nightbus.store.interface import (
     GiveBack,
     Item,
     QueueName,
-    StoreUnavailable,
     TrimQueue,
 )
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.held_items import HeldItems
 from nightbus.store.postgres.item_rows import ItemRows, Numbers
+from nightbus.store.postgres.queue_looks import Looks
 from nightbus.store.postgres.untaken import MOST_COUNTED, UntakenItems
 from nightbus.store.postgres.waiting_lines import WaitingLine
 from nightbus.store.sqlite.queue_times import is_duty
@@ -85,8 +85,9 @@ class QueueLeases:
         self._lines: dict[QueueName, WaitingLine] = {}
         self._held = HeldItems()
         self._untaken = UntakenItems(partial(items.count_untaken, most=MOST_COUNTED))
-        look = self._look_now_and_then(_POLL_SECONDS if polls else _LOOK_SECONDS)
-        self._looking = asyncio.create_task(look, name="look at queues that are waited for")
+        self._looks = Looks(self._lines, items, clock)
+        looking = self._looks.run(_POLL_SECONDS if polls else _LOOK_SECONDS)
+        self._looking = asyncio.create_task(looking, name="look at queues that are waited for")
         self._jumps: set[asyncio.Task[None]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -236,7 +237,9 @@ class QueueLeases:
     def wake(self, numbers: Collection[int] | None) -> None:
         """Another node put something into these queues; None: into whichever."""
         for line in self._lines.values():
-            if numbers is None or line.queue.number is None or line.queue.number in numbers:
+            if line.queue.number is None:
+                self._looks.look_for_new_queues()  # it may be there by now
+            elif numbers is None or line.queue.number in numbers:
                 line.wake()
 
     def forget_held(self) -> None:
@@ -287,31 +290,6 @@ class QueueLeases:
             "queues of many groups": len(self.items.cursors),
             "queues counted": len(self._untaken),
         }
-
-    async def _look_now_and_then(self, pause: float) -> None:
-        """For whoever waits, at what nothing told of."""
-        while True:
-            await asyncio.sleep(pause)
-            numbers = {line.queue.number: line for line in self._lines.values()}
-            new = numbers.pop(None, None)
-            if new is not None:  # its queue may be there by now
-                self.wake(())
-            if not numbers:
-                continue
-            try:
-                first = await self.items.first_ready([number for number in numbers if number is not None])
-            except StoreUnavailable:
-                await asyncio.sleep(_LOOK_SECONDS)
-                continue
-            except Exception:
-                log.exception("the queues that are waited for are not looked at")
-                continue
-            now = self._clock.now_ms()
-            for number, ready in first.items():
-                if ready <= now:
-                    numbers[number].wake()
-                else:
-                    numbers[number].sooner(ready)
 
 
 class _Queue:
