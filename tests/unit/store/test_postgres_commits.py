@@ -29,6 +29,7 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.names import delete_dropped
 from nightbus.store.postgres.store import PostgresStore
 from postgres_nodes import new_database
 from postgres_server import PASSWORD, postgres_server
@@ -308,3 +309,27 @@ async def test_a_stale_batch_of_a_group_harms_no_other(nodes: list[PostgresStore
     left = {item.id: (item.due, item.data) for item in await nodes[1].peek(HERE, "q", 9)}
     assert left == {items[1].id: (0, b""), items[2].id: (7, b"again")}
     assert [entry.time for entry in await nodes[1].read(HERE, "log")] == [2]
+
+
+async def test_a_name_that_was_dropped_goes_and_no_offset_comes_twice(
+    nodes: list[PostgresStore], database: Database
+) -> None:
+    await nodes[0].commit(*[Append(HERE, "log", n, b"") for n in range(5)], Enqueue(HERE, "q", b"", 0))
+    (*_, last) = await nodes[0].read(HERE, "log")
+    await nodes[0].commit(TrimLog(HERE, "log"), TrimQueue(HERE, "q", ended=True))
+    connection = await database.connect()
+    try:
+        await delete_dropped(connection)
+        assert await connection.fetchval("SELECT count(*) FROM name") == 2  # for an hour, and for a day
+        await connection.execute("UPDATE name SET dropped_at = dropped_at - 3600000")
+        await delete_dropped(connection)
+        assert await connection.fetchval("SELECT kind FROM name") == "queue"
+        await connection.execute("UPDATE name SET dropped_at = dropped_at - 86400000")
+        await delete_dropped(connection)
+        assert await connection.fetchval("SELECT count(*) FROM name") == 0
+    finally:
+        await connection.close()
+    for node in nodes:  # the first one remembers the number of before
+        await node.commit(Append(HERE, "log", 9, b""))
+    entries = await nodes[1].read(HERE, "log", after=last.offset)
+    assert [entry.offset for entry in entries] == [last.offset + 1, last.offset + 2]

@@ -6,6 +6,7 @@ through a pool of their own, whose transactions do not wait for the disk; what o
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import contextlib
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
@@ -34,7 +35,7 @@ from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.leases import QueueLeases
 from nightbus.store.postgres.link import Link
-from nightbus.store.postgres.names import Names
+from nightbus.store.postgres.names import Names, delete_dropped_now_and_then
 from nightbus.store.postgres.nodes import Nodes, Presence
 from nightbus.store.postgres.patient_reads import PatientReader
 from nightbus.store.postgres.schema import NewerSchema, prepare
@@ -70,6 +71,7 @@ class PostgresStore:
         self._changes = changes
         self._queues = queues
         self._writer: Writer
+        self._upkeep: asyncio.Task[None]
         self._closed = False
 
     @classmethod
@@ -118,6 +120,9 @@ class PostgresStore:
             store = cls(database, pool, names, changes, queues, nodes, kept_blobs)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
+            store._upkeep = asyncio.create_task(
+                delete_dropped_now_and_then(pool), name="names not used any more"
+            )
             undo.pop_all()
             return store
 
@@ -282,6 +287,7 @@ class PostgresStore:
         if self._closed:
             return
         self._closed = True
+        self._upkeep.cancel()
         await self._queues.close()
         await self._writer.close()
         await self.nodes.close()
