@@ -185,7 +185,7 @@ def _declare_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", type=Path, metavar="FILE", help="The file to write; an existing one is replaced."
     )
-    options.add_data(parser)
+    options.add_data_or_database(parser)
 
 
 def _backup(arguments: Arguments) -> int:
@@ -196,7 +196,7 @@ def _backup(arguments: Arguments) -> int:
 
 def _declare_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="A file that nightbus backup has written.")
-    options.add_data(parser)
+    options.add_data_or_database(parser)
 
 
 def _restore(arguments: Arguments) -> int:
@@ -354,8 +354,8 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "Check a data folder, in use or not, and print the findings; 1 if something is wrong.",
-        options.add_data,
+        "Check a data folder or a database, in use or not, and print the findings; 1 if something is wrong.",
+        options.add_data_or_database,
         _doctor,
     ),
     Command(

@@ -87,7 +87,25 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add the options for a store that several nodes share."""
+    """Add the options for a node on a store that several nodes share."""
+    add_database(parser)
+    parser.add_argument(
+        "--cluster-key-file",
+        type=Path,
+        metavar="FILE",
+        help="The file with the key that all nodes of a cluster are given; without it the first node makes "
+        "cluster.key in its data folder. [NIGHTBUS_CLUSTER_KEY_FILE; NIGHTBUS_CLUSTER_KEY is the key itself]",
+    )
+
+
+def add_data_or_database(parser: argparse.ArgumentParser) -> None:
+    """Add the options for where a node or a cluster keeps everything."""
+    add_data(parser)
+    add_database(parser)
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the database that several nodes share."""
     parser.add_argument(
         "--store",
         metavar="URL",
@@ -99,13 +117,6 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="The file with the database's password. [NIGHTBUS_STORE_PASSWORD_FILE]",
-    )
-    parser.add_argument(
-        "--cluster-key-file",
-        type=Path,
-        metavar="FILE",
-        help="The file with the key that all nodes of a cluster are given; without it the first node makes "
-        "cluster.key in its data folder. [NIGHTBUS_CLUSTER_KEY_FILE; NIGHTBUS_CLUSTER_KEY is the key itself]",
     )
 
 

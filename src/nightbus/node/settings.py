@@ -34,6 +34,8 @@ _KNOWN = (
     "audit_days",
     "audit_megabytes",
     "authorization",
+    "blob_cache_megabytes",
+    "blobs",
     "cluster_key_file",
     "concurrent_executions",
     "data",

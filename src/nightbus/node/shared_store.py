@@ -11,10 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nightbus.node.setting_sources import SettingsError, Sources
+from nightbus.store.postgres.blob_homes.places import BlobPlaces, blob_home
 from nightbus.store.postgres.connections import Database
 
 _SCHEMES = ("postgresql", "postgres")
 _KEY_VARIABLE = "NIGHTBUS_CLUSTER_KEY"
+_CACHE_MEGABYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class SharedStore:
     """`url` is a PostgreSQL URI as libpq takes it; `password_file` has its password, if the URL does not.
 
     `polls`: do without LISTEN, NOTIFY and advisory locks. The cluster's key is `cluster_key`, or what
-    `cluster_key_file` has: 64 hexadecimal digits.
+    `cluster_key_file` has: 64 hexadecimal digits. `blobs` says where blobs lie (`blob_home`), and
+    `blob_cache_megabytes` how many copies of them this node keeps.
     """
 
     url: str = field(repr=False)
@@ -30,6 +33,8 @@ class SharedStore:
     polls: bool = False
     cluster_key: str = field(default="", repr=False)
     cluster_key_file: Path | None = None
+    blobs: str = ""
+    blob_cache_megabytes: int = _CACHE_MEGABYTES
 
     @property
     def database(self) -> Database:
@@ -44,6 +49,12 @@ class SharedStore:
         if self.cluster_key_file is None:
             return self.cluster_key.strip()
         return _text_of(self.cluster_key_file, "cluster_key_file")
+
+    def blob_places(self, folder: Path) -> BlobPlaces:
+        """`folder` is the data folder, which has this node's copies."""
+        return BlobPlaces(
+            blob_home(self.blobs), folder / "blob-cache", self.blob_cache_megabytes * 1024 * 1024
+        )
 
     def __str__(self) -> str:
         return Database(self.url).shown
@@ -69,7 +80,17 @@ def shared_store(
         polls=sources.switch("store_polls", False),
         cluster_key="" if cluster_key_file is not None else key,
         cluster_key_file=None if key and cluster_key_file is None else key_file,
+        blobs=_blobs(sources),
+        blob_cache_megabytes=sources.count("blob_cache_megabytes", _CACHE_MEGABYTES),
     )
+
+
+def _blobs(sources: Sources) -> str:
+    text = sources.text("blobs") or ""
+    try:
+        return text if blob_home(text) else ""
+    except ValueError as why:
+        raise SettingsError(f"blobs: {why}") from why
 
 
 def _origin(sources: Sources, url: str | None) -> str:

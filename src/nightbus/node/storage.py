@@ -38,7 +38,7 @@ class CannotOpenStore(Exception):
 class Storage:
     """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given.
     `nodes`: those that share the store, None for a store that the node has to itself. `under_way`: how many items of
-    each of the nodes' own queues this node works on."""
+    each of the nodes' own queues this node works on. `table_sizes`: the bytes of each table of a shared store."""
 
     store: Store
     vault: Vault
@@ -47,6 +47,7 @@ class Storage:
     made_cluster_key: Path | None = None
     nodes: Nodes | None = None
     under_way: Callable[[], Mapping[str, int]] = dict
+    table_sizes: Callable[[], Awaitable[dict[str, int]]] | None = None
 
 
 def open_embedded(
@@ -75,7 +76,10 @@ async def open_shared(
             from nightbus.store.postgres.store import PostgresStore
 
             presence = Presence(home=home_of(folder))
-            store = await PostgresStore.open(database, clock, counts=counters.commits, presence=presence)
+            places = shared.blob_places(folder)
+            store = await PostgresStore.open(
+                database, clock, counts=counters.commits, presence=presence, blobs=places
+            )
     except BaseException:
         lock.release()
         raise
@@ -89,7 +93,7 @@ async def open_shared(
         await store.close()
         lock.release()
 
-    return Storage(store, vault, metrics, close, made, store.nodes, store.under_way)
+    return Storage(store, vault, metrics, close, made, store.nodes, store.under_way, store.table_sizes)
 
 
 async def _vault_key(database: Database, given: str, folder: Path) -> tuple[bytes, Path | None]:
@@ -134,12 +138,13 @@ def _said(database: Database) -> Iterator[None]:
     """Raise what makes the database unusable as CannotOpenStore."""
     import asyncpg
 
+    from nightbus.store.postgres.blob_homes.folder import OtherFolder
     from nightbus.store.postgres.identity import WrongClusterKey
     from nightbus.store.postgres.schema import NewerSchema
 
     try:
         yield
-    except (WrongClusterKey, NewerSchema) as refusal:
+    except (WrongClusterKey, NewerSchema, OtherFolder) as refusal:
         raise CannotOpenStore(f"{database.shown}: {refusal}") from refusal
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
         reason = str(failure) or type(failure).__name__

@@ -9,6 +9,7 @@ import pytest
 
 from nightbus.node.settings import Settings, SettingsError, load_settings
 from nightbus.node.shared_store import SharedStore
+from nightbus.store.postgres.blob_homes.places import BlobPlaces, Bucket
 
 URL = "postgresql://nightbus:hunter2@db.example:5433/events?sslmode=verify-full"
 
@@ -74,3 +75,28 @@ def test_memory_and_a_shared_store_exclude_each_other(tmp_path: Path) -> None:
 
 def test_the_option_memory_wins_over_a_variable(tmp_path: Path) -> None:
     assert load(tmp_path, {"NIGHTBUS_STORE": URL}, memory=True).store is None
+
+
+def test_blobs_may_lie_elsewhere(tmp_path: Path) -> None:
+    assert store_of(load(tmp_path, store=URL)).blob_places(tmp_path) == BlobPlaces(
+        None, tmp_path / "blob-cache"
+    )
+    in_folder = load(
+        tmp_path, {"NIGHTBUS_BLOBS": "/srv/blobs", "NIGHTBUS_BLOB_CACHE_MEGABYTES": "3"}, store=URL
+    )
+    assert store_of(in_folder).blob_places(tmp_path) == BlobPlaces(
+        Path("/srv/blobs"), tmp_path / "blob-cache", 3 * 1024 * 1024
+    )
+    text = "s3://bucket/a/prefix/?endpoint=https://s3.example:9000&region=eu-west-1"
+    (tmp_path / "nightbus.toml").write_text(f'blobs = "{text}"\n')
+    bucket = Bucket("bucket", "a/prefix/", "https://s3.example:9000", "eu-west-1")
+    assert store_of(load(tmp_path, store=URL)).blob_places(tmp_path).home == bucket
+
+
+@pytest.mark.parametrize(
+    "text", ["blobs", "s3://", "s3:/bucket", "s3://key:secret@bucket", "s3://bucket?secret=x"]
+)
+def test_a_home_of_blobs_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^blobs: ") as refusal:
+        load(tmp_path, {"NIGHTBUS_BLOBS": text}, store=URL)
+    assert "secret" not in str(refusal.value)

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from nightbus.store.interface import Blob
+from nightbus.store.interface import Blob, ReleaseBlob, StoreUnavailable
 from nightbus.store.postgres import blob_cache, blob_rows
 from nightbus.store.postgres.blob_cache import BlobCache, DamagedBlob
 from nightbus.store.postgres.blob_homes import PIECE, BlobHome
@@ -315,7 +315,7 @@ async def test_a_folder_that_is_not_the_clusters_is_refused(pool: asyncpg.Pool, 
         with pytest.raises(OtherFolder, match="mounted"):
             await FolderHome(tmp_path / "not mounted").check(connection)
     blobs = Blobs(pool, BlobCache(None), FolderHome(tmp_path / "not mounted"))
-    with pytest.raises(OSError, match="mounted"):
+    with pytest.raises(StoreUnavailable, match="mounted"):
         await blobs.put(b"x")
 
 
@@ -330,6 +330,16 @@ async def test_a_blob_stays_readable_when_the_home_of_new_ones_changes(
     assert await content(in_folder, first) == b"first"
     with pytest.raises(MissingHome, match="folder"):
         await in_database.open_blob(second)
+
+
+async def test_a_released_blob_leaves_no_copy_on_the_disk(blobs: Blobs, tmp_path: Path) -> None:
+    first, second = (await blobs.put(b"first")).digest, (await blobs.put(b"second")).digest
+    for digest in (first, second):
+        await content(blobs, digest)
+    blobs.committed([ReleaseBlob(first, "owner"), ReleaseBlob("0" * 64, "owner")])
+    await blobs.sweep()
+    assert [file.name for file in files(tmp_path / "cache")] == [second]
+    assert blobs.in_memory()["bytes of blobs on this disk"] == len(b"second")
 
 
 async def test_many_readers_fetch_a_blob_once(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:

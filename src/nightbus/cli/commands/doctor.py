@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -72,7 +73,8 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 
 def examine_folder(settings: Settings) -> int:
     """Print the findings. Returns the exit code: 1 if something is wrong."""
-    wrong = 0
+    if settings.store is not None:
+        return _told(_of_cluster(settings))
     checks = (
         _waiting,
         _dead_letters,
@@ -81,7 +83,24 @@ def examine_folder(settings: Settings) -> int:
         partial(missing_roles, settings),
         partial(_isolation, settings),
     )
-    for finding in examine(settings.data, checks):
+    return _told(examine(settings.data, checks))
+
+
+def _of_cluster(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found of the database that nodes share, and of this machine."""
+    from nightbus.store.postgres.doctor import examine_cluster
+
+    async def found() -> list[Finding]:
+        assert settings.store is not None
+        return [finding async for finding in examine_cluster(settings.store.database)]
+
+    yield from asyncio.run(found())
+    yield from _isolation(settings)
+
+
+def _told(findings: Iterator[Finding]) -> int:
+    wrong = 0
+    for finding in findings:
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -193,7 +212,7 @@ def _callers(settings: Settings, patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, f"the administrator's key is in {file}, for you alone")
 
 
-def _isolation(settings: Settings, _: Patient) -> Iterator[Finding]:
+def _isolation(settings: Settings, _: Patient | None = None) -> Iterator[Finding]:
     """Yield what keeps functions apart from the machine, tried out, and what is missing."""
     try:
         layers = examined(network=settings.functions_network == LOOPBACK)

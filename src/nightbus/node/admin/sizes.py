@@ -17,10 +17,13 @@ _KILOBYTE = 1024
 
 
 async def sizes(node: Node) -> dict[str, Any]:
-    """`rows` of the store, `memory` (sizes of maps), `process` and `files` of the data folder."""
+    """`rows` of the store, `memory` (sizes of maps), `process` and `files` of the data folder; of a store that nodes
+    share also `tables`, the bytes of each.
+    """
     platform = node.platform
     owners: tuple[HoldsInMemory, ...] = (platform.store, platform.queues, platform.topics, *node.owners)
-    return {
+    tables = node.storage.table_sizes
+    return ({} if tables is None else {"tables": await tables()}) | {
         "rows": await platform.store.rows(),
         "memory": {name: size for owner in owners for name, size in owner.in_memory().items()},
         "process": await asyncio.to_thread(_process),

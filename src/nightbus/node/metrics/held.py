@@ -48,7 +48,7 @@ async def held(node: Node) -> list[Family]:
         messages,
         ages,
         *_functions(node),
-        *_files(node),
+        await _store_bytes(node),
         histogram(
             "nightbus_loop_lag_seconds",
             "How late the event loop was, while metrics are read.",
@@ -149,13 +149,16 @@ def _functions(node: Node) -> list[Family]:
     ]
 
 
-def _files(node: Node) -> list[Family]:
-    samples: list[Sample] = [
-        ((label,), _size(node.folder / name))
-        for label, name in (("database", "nightbus.db"), ("log", "nightbus.db-wal"))
-    ]
-    text = "Size of the store's files: the database, and the log of commits that are not in it yet."
-    return [Family("nightbus_store_bytes", "gauge", text, ("file",), samples, "bytes")]
+async def _store_bytes(node: Node) -> Family:
+    """Of a store that nodes share, the bytes of each table, which every node tells."""
+    if node.storage.table_sizes is not None:
+        sizes = await node.storage.table_sizes()
+    else:
+        files = (("database", "nightbus.db"), ("log", "nightbus.db-wal"))
+        sizes = {label: _size(node.folder / name) for label, name in files}
+    text = "Size of the store's files: the database, and the log of commits that are not in it yet; or of its tables."
+    samples: list[Sample] = [((name,), size) for name, size in sizes.items()]
+    return Family("nightbus_store_bytes", "gauge", text, ("file",), samples, "bytes")
 
 
 def _size(file: Path) -> int:

@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -73,6 +73,17 @@ class BlobCache:
         with contextlib.suppress(OSError):
             os.utime(file.fileno())
         return file
+
+    def forget(self, digests: Sequence[str]) -> None:
+        """Delete the copies. Blocks."""
+        if self._folder is None:
+            return
+        for digest in digests:
+            with contextlib.suppress(OSError):
+                path = self._folder / digest
+                size = path.stat().st_size
+                path.unlink()
+                self._size -= size
 
     async def take(self, digest: str, size: int, read: Callable[[], AsyncIterator[bytes]]) -> BinaryIO:
         """The bytes that `read` gives, as an open file, of which a copy is kept. Raises DamagedBlob, OSError where no

@@ -49,6 +49,7 @@ class Blobs:
         self._home: BlobHome = home or database
         self._homes: dict[str, BlobHome] = {one.name: one for one in (database, self._home)}
         self._failed: list[int] = []  # contents of puts that are to be given up
+        self._released: list[str] = []  # digests whose copies may not be needed any more
         self._opening: Locks[str] = Locks()
         self._left = asyncio.Event()  # there are bytes to be deleted
         self._sweeping: asyncio.Task[None] | None = None
@@ -155,7 +156,9 @@ class Blobs:
 
     def committed(self, changes: Sequence[Change]) -> None:
         """The changes of a commit of this node: those that release blobs leave bytes that nobody needs."""
-        if any(isinstance(change, ReleaseBlob) for change in changes):
+        released = [change.digest for change in changes if isinstance(change, ReleaseBlob)]
+        if released:
+            self._released += released
             self._left.set()
 
     async def _sweep_on(self) -> None:
@@ -174,6 +177,9 @@ class Blobs:
 
     async def sweep(self) -> None:
         """Delete what was put and never kept, and the bytes that belong to no blob."""
+        if self._released:
+            released, self._released = self._released, []
+            await asyncio.to_thread(self._cache.forget, released)
         if self._failed:
             failed = list(self._failed)
             await blob_rows.give_up(self._pool, failed)

@@ -275,6 +275,10 @@ class PostgresStore:
     async def rows(self) -> dict[str, int]:
         return await reads.rows(self._reader)
 
+    async def table_sizes(self) -> dict[str, int]:
+        """The bytes of each table on the server's disk, with its indexes."""
+        return await reads.table_sizes(self._reader)
+
     def in_memory(self) -> dict[str, int]:
         return {
             **self._names.in_memory(),

@@ -16,13 +16,15 @@ class BlobHome(Protocol):
     name: str
 
     async def write(self, content: int, pieces: AsyncIterator[bytes]) -> None:
-        """Durable on return; each piece but the last has PIECE bytes. Raises OSError, or what `pieces` raise."""
+        """Durable on return; each piece but the last has PIECE bytes. Raises OSError,
+        StoreUnavailable, or what `pieces` raise."""
         ...
 
     def read(self, content: int) -> AsyncIterator[bytes]:
-        """The bytes in pieces, one at least. Raises KeyError where there are none, OSError."""
+        """The bytes in pieces, one at least. Raises KeyError where there are none, OSError,
+        StoreUnavailable."""
         ...
 
     async def delete(self, content: int) -> None:
-        """Nothing happens where there are none. Raises OSError."""
+        """Nothing happens where there are none. Raises OSError, StoreUnavailable."""
         ...

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from nightbus.store.changes import StoreUnavailable
 from nightbus.store.postgres.blob_homes import PIECE
 from nightbus.store.postgres.blob_homes.places import Bucket
 
@@ -78,13 +79,13 @@ class BucketHome:
         )
 
     def _said(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises OSError for what the service answers or does not answer: it may pass."""
+        """Raises StoreUnavailable where the service refuses or does not answer."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return work(*args, **kwargs)
         except (BotoCoreError, ClientError) as failure:
-            raise OSError(f"the bucket {self._bucket} of the cluster's blobs: {failure}") from failure
+            raise StoreUnavailable(f"The bucket {self._bucket} with the blobs: {failure}") from failure
 
     def _client(self) -> S3Client:
         if self._made is None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from nightbus.store.changes import StoreUnavailable
 from nightbus.store.postgres.blob_homes import PIECE
 from nightbus.store.sqlite.blobs import sync_folder
 
@@ -79,7 +80,9 @@ class FolderHome:
 
     def _new(self, path: Path) -> IO[bytes]:
         if not (self._folder / _MARK).is_file():
-            raise OSError(f"{self._folder} does not hold the blobs of the cluster any more: is it mounted?")
+            raise StoreUnavailable(
+                f"{self._folder} does not hold the cluster's blobs any more: is it mounted?"
+            )
         path.parent.mkdir(mode=0o700, exist_ok=True)
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 

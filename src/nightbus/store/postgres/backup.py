@@ -1,0 +1,111 @@
+"""Copies the schema of a cluster into a file in pg_dump's custom format, and restores it into a database without one.
+
+PostgreSQL's own programs do it: pg_dump reads one moment of the database while nodes go on writing, and whoever
+administers it knows its files. The cluster's key is not in the file, nor are blobs outside of the database.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from nightbus.store.postgres.connections import Database
+from nightbus.store.sqlite.blobs import sync_folder
+
+_MAGIC = b"PGDMP"  # of a custom archive: ReadHead in src/bin/pg_dump/pg_backup_archiver.c of PostgreSQL
+_PACKAGES = Path("/usr/lib/postgresql")  # where Debian's packages put the programs of each version
+_SECRETS = ("password", "sslpassword")
+_MOST_SAID = 500
+
+
+class ClusterBackupFailed(Exception):
+    """Nothing was written; the text says why."""
+
+
+def back_up_cluster(database: Database, file: Path) -> int:
+    """Write `file`, which appears whole or not at all. Returns its size in bytes. Raises ClusterBackupFailed."""
+    target = file.absolute()
+    url, password = _without_password(database)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
+            archive = Path(beside) / "archive"
+            archive.touch(mode=0o600)
+            chosen = ("--format=custom", f'--schema="{database.schema}"', f"--file={archive}")
+            _run("pg_dump", "--no-password", *chosen, url, password=password)
+            with archive.open("rb") as written:
+                os.fsync(written.fileno())
+            archive.replace(target)
+        sync_folder(target.parent)
+        return target.stat().st_size
+    except OSError as failure:
+        raise ClusterBackupFailed(f"{database.shown} could not be copied to {file}: {failure}") from failure
+
+
+def restore_cluster(database: Database, file: Path) -> None:
+    """Make the schema and its contents as they were, all or nothing.
+
+    Raises ClusterBackupFailed, also where the database has such a schema already.
+    """
+    url, password = _without_password(database)
+    try:
+        with file.open("rb") as archive:
+            if archive.read(len(_MAGIC)) != _MAGIC:
+                raise ClusterBackupFailed(
+                    f"{file} is no backup of a cluster: it is not in pg_dump's custom format"
+                )
+    except OSError as failure:
+        raise ClusterBackupFailed(f"{file} could not be restored: {failure}") from failure
+    if f" TABLE {database.schema} item " not in _run("pg_restore", "--list", str(file)):
+        raise ClusterBackupFailed(f"{file} is no backup of a cluster: it has no tables of Nightbus")
+    how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+    _run("pg_restore", "--no-password", *how, f"--dbname={url}", str(file), password=password)
+
+
+def _run(program: str, *arguments: str, password: str | None = None) -> str:
+    """Return what the program prints. Raises ClusterBackupFailed, OSError."""
+    environment = os.environ | {"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
+    done = subprocess.run(
+        [_program(program), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == 0:
+        return done.stdout
+    said = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
+    if re.search(r'schema "[^"]*" already exists', said):
+        said = "the database has the schema already; restore into a database without it"
+    raise ClusterBackupFailed(f"{program} failed: {said[:_MOST_SAID]}")
+
+
+def _without_password(database: Database) -> tuple[str, str | None]:
+    """The URL for the command line, which other users of the machine can see, and the password."""
+    parts = urlsplit(database.url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    secrets = dict(options)
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    query = urlencode([(key, value) for key, value in options if key not in _SECRETS])
+    netloc = f"{name}@{host}" if user else host
+    url = urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+    return url, unquote(password) or secrets.get("password") or database.password
+
+
+def _program(name: str) -> str:
+    """The newest one of the machine: it reads older servers, and an older one refuses a newer server."""
+    packaged = [file for file in _PACKAGES.glob(f"*/bin/{name}") if file.parts[-3].isdecimal()]
+    if packaged:
+        return str(max(packaged, key=lambda file: int(file.parts[-3])))
+    found = shutil.which(name)
+    if found is None:
+        raise ClusterBackupFailed(
+            f"{name} is not installed (on Debian and Ubuntu: apt-get install postgresql-client)"
+        )
+    return found
