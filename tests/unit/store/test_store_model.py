@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -23,9 +25,13 @@ from nightbus.store.interface import (
     Enqueue,
     GiveBack,
     PutRecord,
+    Store,
     TrimLog,
 )
+from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.store import PostgresStore
 from nightbus.store.sqlite.store import SqliteStore
+from postgres_server import postgres_server
 
 T = TypeVar("T")
 
@@ -48,6 +54,8 @@ Logs = dict[tuple[Scope, str], list[tuple[int, bytes, str]]]
 
 
 class StoreMachine(RuleBasedStateMachine):
+    leases_last = False  # when a node ends
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -60,10 +68,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        async def opened() -> SqliteStore:
-            return SqliteStore.open(Path(self.folder.name), self.clock, durable=False)
+        self.store: Store = self.run(self.opened())
 
-        self.store = self.run(opened())
+    async def opened(self) -> Store:
+        return SqliteStore.open(Path(self.folder.name), self.clock, durable=False)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -91,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.binary(max_size=3), delay=st.integers(-3, 3))
     def enqueue(self, data: bytes, delay: int) -> None:
         self.run(self.store.commit(Enqueue(Scope("1", "a"), "q", data, self.clock.now_ms() + delay * 1000)))
-        newest = max([*self.items, *self.leased, self.store._writer._changes.counters["item"]])
+        newest = max(item.id for item in self.run(self.store.peek(Scope("1", "a"), "q", 1000)))
         self.items[newest] = (data, self.clock.now_ms() + delay * 1000)
 
     @rule(limit=st.integers(1, 3))
@@ -127,7 +135,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.run(self.store.close())
-        self.leased.clear()
+        if not self.leases_last:
+            self.leased.clear()
         self.open()
 
     @rule(log=LOGS, scope=SCOPES, since=TIMES, until=TIMES, limit=st.integers(1, 5), backwards=st.booleans())
@@ -175,6 +184,28 @@ def _apply(records: Records, logs: Logs, change: Change) -> None:
             logs[change.scope, change.log] = kept
 
 
+@functools.cache
+def _database() -> str:
+    server = postgres_server()
+    return server.url(server.make_database())
+
+
+class PostgresMachine(StoreMachine):
+    leases_last = True
+    schemas = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.schema = f"model_{next(self.schemas)}"
+        super().__init__()
+
+    async def opened(self) -> Store:
+        return await PostgresStore.open(Database(_database(), schema=self.schema), self.clock)
+
+
+TestPostgresMachine = PostgresMachine.TestCase
+TestPostgresMachine.settings = settings(
+    max_examples=3, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(
     max_examples=25, stateful_step_count=25, suppress_health_check=list(HealthCheck)
