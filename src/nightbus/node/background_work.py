@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from nightbus.clock import Clock
 from nightbus.store.duties import on_duty
-from nightbus.store.interface import Store
+from nightbus.store.interface import Store, StoreUnavailable
 
 log = logging.getLogger("nightbus.node")
 _AGAIN_SECONDS = 5.0
@@ -38,6 +38,8 @@ class BackgroundWork:
         while True:
             try:
                 return await work()
+            except StoreUnavailable as failure:
+                log.error("%s: %s; it begins again in %.0f s", name, failure, _AGAIN_SECONDS)
             except Exception:
                 log.exception("%s failed; it begins again in %.0f s", name, _AGAIN_SECONDS)
             await self._clock.sleep(_AGAIN_SECONDS)

@@ -22,6 +22,7 @@ from nightbus.store.interface import (
     PutRecord,
     Record,
     Store,
+    StoreUnavailable,
     TrimQueue,
 )
 
@@ -124,5 +125,7 @@ async def _renew(store: Store, clock: Clock, item: Item) -> None:
             ends = clock.now_ms() + LEASE_MS
             if not await store.change_lease(*item.queue, item.id, ends, item.token, renewed=True):
                 return
-        except Exception:  # the store's, for a moment: the lease stands until the next renewals
+        except StoreUnavailable as failure:  # the lease stands until the next renewals
+            log.error("the lease of item %d of %s is not renewed now: %s", item.id, item.queue.queue, failure)
+        except Exception:  # the store's, for a moment
             log.exception("the lease of item %d of %s is not renewed now", item.id, item.queue.queue)

@@ -60,7 +60,7 @@ class Database:
         self, size: int = _MOST_READERS, *, name: str = "nightbus", settings: Mapping[str, str] = _NO_SETTINGS
     ) -> asyncpg.Pool:
         """`settings` hold for its connections. What a borrower sets otherwise stays set: a connection comes back
-        without being reset, which saves a round trip. Raises asyncpg.PostgresError, OSError, TimeoutError."""
+        without being reset, which saves a round trip. Connects when it is first used."""
         import asyncpg
 
         class Connection(asyncpg.Connection):
@@ -70,7 +70,7 @@ class Database:
         return await asyncpg.create_pool(
             self.url,
             password=self.password,
-            min_size=1,
+            min_size=0,  # asyncpg logs a traceback each time it cannot restore a smallest number
             max_size=size,
             connection_class=Connection,
             command_timeout=_STATEMENT_SECONDS,
