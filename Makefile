@@ -8,11 +8,16 @@ PYTEST_OPTIONS ?=
 # More than two would disturb the tests that measure how long a node's loop is held. One: PYTEST_OPTIONS="-n 0".
 SIDE_BY_SIDE := -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-.PHONY: help demo test soak check format bench clean
+# Of the services' tests, those that `make test` runs with nodes on PostgreSQL too; `make test-postgres` runs all.
+ALSO_ON_POSTGRES := $(addprefix tests/service/test_,sqs_fifo.py sns_fifo.py events_publishing.py event_delivery.py \
+	s3_objects.py cloudformation_stacks.py)
+
+.PHONY: help demo test test-postgres soak check format bench clean
 
 help:
 	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
 	@echo "make test    run every test, with the real sam and aws"
+	@echo "make test-postgres  run every test of the store and the services with nodes on PostgreSQL"
 	@echo "make soak    a million rules and events against the plain evaluator, a thousand kills, an hour of making and deleting"
 	@echo "make check   types, style, import arrows, the shape of modules"
 	@echo "make bench   measure start, memory, invoke, deploy; events in and out (ten minutes)"
@@ -24,6 +29,11 @@ demo:
 test:
 	@scripts/install test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
+	NIGHTBUS_TEST_STORE=postgres $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ALSO_ON_POSTGRES)
+
+test-postgres:
+	@scripts/install test
+	NIGHTBUS_TEST_STORE=postgres $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit/store tests/service $(PYTEST_OPTIONS)
 
 soak:
 	@scripts/install test

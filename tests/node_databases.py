@@ -7,7 +7,9 @@ keep everything in memory gets a folder too, which goes when the node does.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,15 @@ class NodeDatabase:
         if not self.lasts:
             postgres_server().drop_database(self.name)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def kept_bytes(data: Path) -> bytes:
+    """What the database of a folder's node has: the text of its dump, and each value of bytes as they are."""
+    server = postgres_server()
+    command = [server.program("pg_dump"), "--data-only", server.url(_of_folders[data.resolve()])]
+    dump = subprocess.run(command, check=True, capture_output=True).stdout
+    values = re.findall(rb"\\\\x([0-9a-f]*)", dump)
+    return b"\n".join([dump, *(bytes.fromhex(one.decode()) for one in values)])
 
 
 def database_for(data: Path | None) -> NodeDatabase:

@@ -167,7 +167,7 @@ def test_a_message_is_delayed_by_its_queue_or_by_itself(sqs: Any, make: Callable
 
 
 def test_a_message_that_nobody_deletes_is_seen_again(sqs: Any, make: Callable[..., str]) -> None:
-    url = make(VisibilityTimeout="1")
+    url = make(VisibilityTimeout="2")
     sent = sqs.send_message(QueueUrl=url, MessageBody="a")
     (first,) = receive(sqs, url)
     assert (receive(sqs, url), counts(sqs, url)) == ([], (0, 1, 0))
