@@ -57,12 +57,7 @@ class Link:
                 raise LinkLost
             try:
                 yield connection
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.InterfaceError,
-                asyncpg.PostgresConnectionError,
-            ) as failure:
+            except _broken() as failure:
                 self._drop(connection)
                 raise LinkLost from failure
             except asyncpg.PostgresError as failure:
@@ -132,10 +127,17 @@ class Link:
 
 
 def _broken() -> tuple[type[Exception], ...]:
-    """What the driver raises on a connection that is lost, or whose protocol it has lost track of meanwhile."""
+    """What the driver raises on a connection that is lost; InternalClientError where the server's farewell came between
+    two statements, and was read by nobody."""
     import asyncpg
 
-    return (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+    return (
+        OSError,
+        TimeoutError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        asyncpg.PostgresConnectionError,
+    )
 
 
 def _goes_away() -> tuple[type[Exception], ...]:
