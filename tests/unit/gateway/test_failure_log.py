@@ -10,6 +10,7 @@ import pytest
 
 from nightbus.clock import VirtualClock
 from nightbus.gateway.failure_log import Failures, error_of
+from nightbus.store.interface import StoreUnavailable
 
 
 async def test_a_traceback_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -55,6 +56,13 @@ def test_a_full_disk_is_said_in_one_line_and_to_the_client(
         "The disk of this node is full. Nothing was changed.",
     )
     Failures(VirtualClock()).tell("sqs:SendMessage", "r", full)
+    assert [record.exc_info for record in caplog.records] == [None]
+
+
+def test_a_store_that_is_away_is_said_in_one_line_and_to_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    error = error_of(StoreUnavailable("away"))
+    assert (error.code, error.status) == ("ServiceUnavailable", 503)
+    Failures(VirtualClock()).tell("sqs:SendMessage", "r", StoreUnavailable("away"))
     assert [record.exc_info for record in caplog.records] == [None]
 
 

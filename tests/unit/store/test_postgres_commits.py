@@ -333,3 +333,32 @@ async def test_a_name_that_was_dropped_goes_and_no_offset_comes_twice(
         await node.commit(Append(HERE, "log", 9, b""))
     entries = await nodes[1].read(HERE, "log", after=last.offset)
     assert [entry.offset for entry in entries] == [last.offset + 1, last.offset + 2]
+
+
+async def test_serialization_failures_are_tried_again(database: Database) -> None:
+    """As databases with PostgreSQL's protocol have them that isolate transactions more strictly by default."""
+    admin = await database.connect()
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    await admin.close()
+    async with AsyncExitStack() as stack:
+        stores = [await PostgresStore.open(database, SystemClock()) for _ in range(2)]
+        for store in stores:
+            stack.push_async_callback(store.close)
+
+        @retries_on_conflict
+        async def count(store: PostgresStore) -> None:
+            record = await store.get(HERE, "k", "n")
+            value = {"n": record.value["n"] + 1 if record else 1}
+            change = PutRecord(HERE, "k", "n", value, record.revision if record else 0)
+            await store.commit(change, Append(HERE, "counted", 0, b""))
+
+        async def add(store: PostgresStore) -> None:
+            for n in range(20):
+                await store.commit(Append(HERE, "log", n, b""), Enqueue(HERE, "q", b"", 0))
+
+        await asyncio.gather(*(count(store) for store in stores for _ in range(15)), *map(add, stores * 2))
+        record = await stores[0].get(HERE, "k", "n")
+        assert record is not None
+        assert record.value["n"] == len(await stores[1].read(HERE, "counted")) == 30
+        assert len(await stores[1].read(HERE, "log")) == len(await stores[1].peek(HERE, "q", 999)) == 80
