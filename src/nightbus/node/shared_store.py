@@ -103,7 +103,8 @@ def _check_url(url: str, origin: str) -> None:
     """The text that is refused is not repeated: it may have a password."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in _SCHEMES and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2].split(",")  # several, of which one is the primary
+        known = parts.scheme in _SCHEMES and all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:
         known = False
     if not known:

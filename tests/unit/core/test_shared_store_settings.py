@@ -66,6 +66,11 @@ def test_another_url_is_refused_without_repeating_it(tmp_path: Path, url: str) -
     assert "hunter2" not in str(refused.value)
 
 
+def test_several_hosts_may_be_named(tmp_path: Path) -> None:
+    url = "postgresql://u:hunter2@one:5432,two:5433/x?target_session_attrs=read-write"
+    assert str(load(tmp_path, store=url).store) == "postgresql://one:5432,two:5433/x"
+
+
 def test_memory_and_a_shared_store_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--store: a store that nodes share does not go with memory"):
         load(tmp_path, store=URL, memory=True)
