@@ -29,6 +29,7 @@ from nightbus.store.interface import (
 )
 from nightbus.store.postgres import log_reads, reads
 from nightbus.store.postgres.account_contents import contents_of_account
+from nightbus.store.postgres.batches import Group
 from nightbus.store.postgres.blob_homes.places import BlobPlaces
 from nightbus.store.postgres.blobs import Blobs
 from nightbus.store.postgres.connections import Database
@@ -40,7 +41,7 @@ from nightbus.store.postgres.nodes import Nodes, Presence
 from nightbus.store.postgres.patient_reads import PatientReader
 from nightbus.store.postgres.schema import NewerSchema, prepare
 from nightbus.store.postgres.work import Work
-from nightbus.store.postgres.writer import Group, Writer
+from nightbus.store.postgres.writer import Writer
 from nightbus.store.sqlite.reads import Range
 
 if TYPE_CHECKING:

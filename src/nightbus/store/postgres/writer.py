@@ -35,20 +35,19 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightbus.counters import CommitCounts
-from nightbus.store.changes import Append, Enqueue, EnqueueMany, StoreUnavailable
-from nightbus.store.interface import AppendOnce, Change
+from nightbus.store.changes import StoreUnavailable
+from nightbus.store.interface import Change
 from nightbus.store.postgres import plain_groups
+from nightbus.store.postgres.batches import Batch, Group, answer, group_of, size_of
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.failures import is_lack_of_room, is_outage, is_tried_again
 from nightbus.store.postgres.group import Outcome, Transaction, trims_of
 from nightbus.store.postgres.locks import Stale
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.plain_groups import PLAIN
-from nightbus.store.postgres.work import Work
 from nightbus.store.sqlite.writer import StoreClosed
 
 if TYPE_CHECKING:
@@ -71,32 +70,6 @@ _NO_ROOM = "The database refuses what is to be kept: {}"
 
 class OutcomeUnknown(Exception):
     """The server was asked to commit, and did not say whether it has."""
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    changes: Sequence[Change]
-    done: asyncio.Future[None]
-    size: int
-    trims: bool
-    is_plain: bool
-    submitted: float = field(default_factory=time.monotonic)
-    failure: Exception | None = None
-    ids: list[int] = field(default_factory=list)  # of the items that it enqueued
-
-
-@dataclass(slots=True)
-class Group:
-    """One transaction that was tried. `is_unknown`: whether it was committed is not known."""
-
-    batches: list[Batch]
-    seq: int | None = None
-    work: Work = field(default_factory=Work)
-    is_unknown: bool = False
-
-    @property
-    def written(self) -> list[Batch]:
-        return [batch for batch in self.batches if batch.failure is None]
 
 
 Tell = Callable[[Group], Awaitable[bool]]
@@ -144,7 +117,7 @@ class Writer:
         batch = Batch(
             changes,
             loop.create_future(),
-            _size(changes),
+            size_of(changes),
             bool(trims_of(changes)),
             PLAIN.issuperset(map(type, changes)),
         )
@@ -261,7 +234,7 @@ class Writer:
         else:
             await self._commit(connection)
         self._is_back()
-        return _group(batches, outcome)
+        return group_of(batches, outcome)
 
     def _plain(self, batches: list[Batch]) -> plain_groups.Rows | None:
         rows = plain_groups.Rows()
@@ -285,7 +258,7 @@ class Writer:
             raise OutcomeUnknown("the server did not wait for its standby")
         self._is_back()
         parts = [ids[first:last] for first, last in itertools.pairwise(rows.counts)]
-        return _group(batches, Outcome([None] * len(batches), parts, None, work))
+        return group_of(batches, Outcome([None] * len(batches), parts, None, work))
 
     async def _commit(self, connection: asyncpg.Connection) -> None:
         self._warned = False
@@ -363,32 +336,6 @@ class Writer:
             if (
                 woken
             ):  # who waits for an item runs first: a function gets its event before the client is answered
-                asyncio.get_running_loop().call_soon(_answer, group)
+                asyncio.get_running_loop().call_soon(answer, group)
             else:
-                _answer(group)
-
-
-def _group(batches: list[Batch], outcome: Outcome) -> Group:
-    for batch, failure, ids in zip(batches, outcome.failures, outcome.ids, strict=True):
-        batch.failure, batch.ids = failure, ids
-    return Group(batches, outcome.seq, outcome.work)
-
-
-def _size(changes: Sequence[Change]) -> int:
-    size = 0
-    for change in changes:
-        if isinstance(change, Append | Enqueue | AppendOnce):
-            size += len(change.data)
-        elif isinstance(change, EnqueueMany):
-            size += sum(map(len, change.data))
-    return size
-
-
-def _answer(group: Group) -> None:
-    for batch in group.batches:
-        if batch.done.done():  # whoever waited was cancelled
-            continue
-        if batch.failure is None:
-            batch.done.set_result(None)
-        else:
-            batch.done.set_exception(batch.failure)
+                answer(group)
