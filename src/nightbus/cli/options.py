@@ -9,6 +9,7 @@ from nightbus.aws.grammar import is_account
 from nightbus.node.settings import ALL, AUDIT, ENFORCE, LOOPBACK, Settings, load_settings
 
 _LARGEST_PORT = 65535
+_MOST_WORKERS = 256
 _OF_SETTINGS = (
     "host",
     "port",
@@ -29,6 +30,7 @@ _OF_SETTINGS = (
     "tls_cert",
     "tls_key",
     "insecure_http",
+    "workers",
 )
 
 
@@ -41,6 +43,12 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 def port_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= _LARGEST_PORT):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number (0 to {_LARGEST_PORT})")
+    return int(text)
+
+
+def worker_count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes (1 to {_MOST_WORKERS})")
     return int(text)
 
 
@@ -95,6 +103,12 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="The file with the key that all nodes of a cluster are given; without it the first node makes "
         "cluster.key in its data folder. [NIGHTBUS_CLUSTER_KEY_FILE; NIGHTBUS_CLUSTER_KEY is the key itself]",
+    )
+    parser.add_argument(
+        "--workers",
+        type=worker_count,
+        metavar="NUMBER",
+        help="Run so many processes on the port, each a node on the shared store; 1 by default. [NIGHTBUS_WORKERS]",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from nightbus.store.interface import Store, StoreUnavailable
 
 log = logging.getLogger("nightbus.node")
 _AGAIN_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
 
 
 class BackgroundWork:
@@ -59,3 +61,10 @@ async def _guarded(name: str, work: Awaitable[None]) -> None:
         raise
     except Exception:
         log.exception("%s stopped working; restart the node", name)
+
+
+async def in_time(*closes: Callable[[], Awaitable[None]]) -> None:
+    """One after the other, each within `_CLOSE_SECONDS`."""
+    for close in closes:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(close(), _CLOSE_SECONDS)

@@ -7,13 +7,12 @@ provisioned when the node stops finds its store open, and what does not finish i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import importlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -47,7 +46,7 @@ from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
-from nightbus.node.background_work import BackgroundWork
+from nightbus.node.background_work import BackgroundWork, in_time
 from nightbus.node.counted_functions import CountedFunctions
 from nightbus.node.draining import Draining
 from nightbus.node.membership import NodeLoad, real_clock
@@ -76,9 +75,9 @@ from nightbus.store.vault import SIGNING
 
 if TYPE_CHECKING:
     from nightbus.node.virtual_time.control import VirtualTime
+    from nightbus.node.workers import Worker
 
 log = logging.getLogger("nightbus.node")
-_STOP_SECONDS = 5.0
 _DISPATCHER = "dispatcher"
 
 
@@ -93,6 +92,7 @@ class Node:
 
     `folder`: the data folder; None keeps everything in a temporary one until the node stops.
     `shared`: the store that the node shares with others; by default none, and the store is in the data folder.
+    `worker`: the node is one of several processes on one port and one data folder; by default none.
     `endpoint`: the URL by which clients and functions reach the node.
     `mail`: the server for SNS's e-mail; None where there is none.
     `forwards`: by service, the URL to which targets of services outside Nightbus go; by default none.
@@ -134,6 +134,7 @@ class Node:
         virtual: VirtualTime | None = None,
         spans: SpanNotes | None = None,
         shared: SharedStore | None = None,
+        worker: Worker | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._functions_endpoint = functions_endpoint or endpoint
@@ -157,7 +158,7 @@ class Node:
         self.started_ms = self.clock.now_ms()
         self.counters, self.loop_lag = Counters(), LoopLag()
         self.spans = spans
-        self._shared = shared
+        self._shared, self._worker = shared, worker
         self._work = BackgroundWork(self.clock)
         self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
@@ -171,7 +172,7 @@ class Node:
         self.started_ms = self.clock.now_ms()
         store, vault, self.metrics_key = self.storage.store, self.storage.vault, self.storage.metrics_key
         self.store: Store = store
-        self.operator_key, http = write_operator_key(self.folder), HttpClient()
+        self.operator_key, http = self._operator_key(), HttpClient()
         CountedFunctions(store, self.counters)
         secret = vault.keyed(SIGNING)
         real_clock = SystemClock()  # of signatures and credentials, which clients and functions date
@@ -189,7 +190,7 @@ class Node:
         )
         log_sink = self._log_writer = LogWriter(store, self.clock, authorizer)
         self.functions = Runner(
-            self.folder / "functions",
+            (self.folder if self._worker is None else self._worker.folder(self.folder)) / "functions",
             self.clock,
             log_sink,
             credentials,
@@ -322,11 +323,16 @@ class Node:
     async def _open_storage(self) -> Storage:
         port = urlsplit(self.endpoint).port or 0
         if self._shared is not None:
-            return await open_shared(self._shared, self.folder, self.clock, port, counters=self.counters)
+            return await open_shared(
+                self._shared, self.folder, self.clock, port, counters=self.counters, worker=self._worker
+            )
         virtual, kept = self.virtual is not None, self._temporary is None
         return open_embedded(
             self.folder, self.clock, port, kept=kept, virtual=virtual, counters=self.counters
         )
+
+    def _operator_key(self) -> str:
+        return write_operator_key(self.folder) if self._worker is None else self._worker.operator_key
 
     def _join(self) -> None:
         """Let the other nodes know how busy this one is, and end it in order when somebody asks for that."""
@@ -376,10 +382,10 @@ class Node:
         """
         self.loop_lag.close()
         self.ending.set()
-        await _in_time(self.dispatcher.close, self.stacks.close)
+        await in_time(self.dispatcher.close, self.stacks.close)
         await self._work.end()
-        await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
-        await _in_time(self._last_uses.close)
+        await in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
+        await in_time(self._last_uses.close)
         if self._mailer is not None:
             self._mailer.close()
         await self.storage.close()
@@ -390,10 +396,3 @@ class Node:
 async def _has_resources(store: Store) -> bool:
     """Return whether the store has something that acts or is acted for, so it was used before."""
     return any([await store.scopes(kind) for kind in (FUNCTION, RULE, STACK)])
-
-
-async def _in_time(*closes: Callable[[], Awaitable[None]]) -> None:
-    """One after the other, each within `_STOP_SECONDS`."""
-    for close in closes:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(close(), _STOP_SECONDS)

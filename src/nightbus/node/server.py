@@ -29,6 +29,7 @@ from nightbus.node.otlp.variables import Otlp, otlp_wanted
 from nightbus.node.settings import Settings
 from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
+from nightbus.node.workers import Worker, WorkerListener
 from nightbus.span_notes import SpanNotes
 
 if TYPE_CHECKING:
@@ -48,23 +49,41 @@ class _Server(Server):
     """Says when it listens, and leaves signals to the node, which stops more than this server."""
 
     def __init__(
-        self, config: Config, listening: Callable[[], None], tls: ssl.SSLContext | None = None
+        self,
+        config: Config,
+        listening: Callable[[], None],
+        tls: ssl.SSLContext | None = None,
+        worker: Worker | None = None,
     ) -> None:
         super().__init__(config)
         self._listening = listening
         self._tls = tls
+        self._worker = worker
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._tls is None:
+        if self._worker is not None:
+            await super().startup([])
+            found: list[Any] = [self._shared_listener(one, self._worker) for one in sockets or ()]
+            self.servers += found
+        elif self._tls is None:
             await super().startup(sockets)
         else:
             await super().startup([])
-            found: list[Any] = [TlsListener(one, self._tls, self._protocol) for one in sockets or ()]
+            found = [TlsListener(one, self._tls, self._protocol) for one in sockets or ()]
             self.servers += found
         self._listening()
 
     def _protocol(self) -> asyncio.Protocol:
         return HttpProtocol(self.config, self.server_state, self.lifespan.state)
+
+    def _shared_listener(self, listener: socket.socket, worker: Worker) -> WorkerListener:
+        def protocol() -> asyncio.Protocol:
+            return _Counted(lambda: shared.count(), self.config, self.server_state, self.lifespan.state)
+
+        shared = WorkerListener(
+            listener, self._tls, protocol, worker, lambda: len(self.server_state.connections)
+        )
+        return shared
 
     async def serve_on(self, listener: socket.socket) -> _FurtherListener:
         """Serve the same on one more listener, until what is returned is closed, or the server shuts down."""
@@ -79,6 +98,18 @@ class _Server(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Counted(HttpProtocol):
+    """Says when its connection has ended."""
+
+    def __init__(self, ended: Callable[[], None], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._ended = ended
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._ended()
 
 
 class _FurtherListener:
@@ -116,9 +147,14 @@ def _why(settings: Settings, failure: OSError) -> str:
 
 
 async def serve(
-    settings: Settings, listener: socket.socket, ready: Callable[[Node], None], mounts: Sequence[Mount] = ()
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[Node], None],
+    mounts: Sequence[Mount] = (),
+    worker: Worker | None = None,
 ) -> None:
     """Run a node until SIGINT or SIGTERM; `ready` is called when it answers, `mounts` answer further paths of it.
+    `worker`: the node is one of several on the listener; it stops too when the process that supervises them is gone.
 
     Raises FolderInUse, CannotOpenStore, SettingsError.
     """
@@ -147,6 +183,7 @@ async def serve(
         virtual=virtual,
         spans=SpanNotes() if otlp.spans else None,
         shared=settings.store,
+        worker=worker,
     )
     await node.start()
     export = _export(node, otlp)
@@ -186,13 +223,15 @@ async def serve(
         config.timeout_graceful_shutdown = MOST_SECONDS
         server.should_exit = True
 
-    server = _Server(config, listening, context)
+    server = _Server(config, listening, context, worker)
     node.draining.end = drained
     if node.functions.networks is not None:
         _raise_descriptor_limit()
         node.functions.networks.serve_node = server.serve_on
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    if worker is not None:
+        loop.add_reader(worker.lifeline, _once(worker.lifeline, stop))
     try:
         with contextlib.ExitStack() as resources:
             await server.serve(sockets=[listener])
@@ -201,6 +240,14 @@ async def serve(
         await node.stop()
         for one in export:
             await one.close()
+
+
+def _once(descriptor: int, call: Callable[[], None]) -> Callable[[], None]:
+    def react() -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        call()
+
+    return react
 
 
 def _export(node: Node, otlp: Otlp) -> Sequence[OtlpExport]:
@@ -243,11 +290,15 @@ def _raise_descriptor_limit() -> None:
 
 
 def run(
-    settings: Settings, listener: socket.socket, ready: Callable[[Node], None], mounts: Sequence[Mount] = ()
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[Node], None],
+    mounts: Sequence[Mount] = (),
+    worker: Worker | None = None,
 ) -> None:
     """`serve` on the fastest event loop that there is."""
     with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
-        runner.run(serve(settings, listener, ready, mounts))
+        runner.run(serve(settings, listener, ready, mounts, worker))
 
 
 def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -60,6 +60,7 @@ _KNOWN = (
     "tls",
     "tls_cert",
     "tls_key",
+    "workers",
 )
 
 
@@ -92,6 +93,7 @@ class Settings:
     `tls_cert` with the key of `tls_key` (PEM files), or one that the node makes.
     With `virtual_time_from` (UTC ms) the node's time stands there until a test lets it pass; `test_cache` is a
     folder for results of the SAM transform and for unpacked packages then. Only `nightbus.testing` sets the two.
+    `workers` is how many processes a started node has, each a node of its own on the store that they share.
     """
 
     host: str = DEFAULT_HOST
@@ -120,6 +122,7 @@ class Settings:
     tls_key: Path | None = None
     virtual_time_from: int | None = None
     test_cache: Path | None = None
+    workers: int = 1
 
     @property
     def reached_host(self) -> str:
@@ -179,6 +182,7 @@ def load_settings(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     insecure_http: bool | None = None,
+    workers: int | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -219,6 +223,7 @@ def load_settings(
         tls=sources.switch("tls", certificate is not None or not (is_local or is_open), tls),
         tls_cert=certificate,
         tls_key=sources.path("tls_key", tls_key),
+        workers=workers or sources.count("workers", 1),
     )
     _check_tls(settings, is_open=is_open)
     _check_loopback(settings)

@@ -24,6 +24,7 @@ from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 if TYPE_CHECKING:
+    from nightbus.node.workers import Worker
     from nightbus.store.postgres.connections import Database
     from nightbus.store.postgres.nodes import Nodes
 
@@ -64,18 +65,29 @@ def open_embedded(
 
 
 async def open_shared(
-    shared: SharedStore, folder: Path, clock: Clock, port: int, *, counters: Counters
+    shared: SharedStore,
+    folder: Path,
+    clock: Clock,
+    port: int,
+    *,
+    counters: Counters,
+    worker: Worker | None = None,
 ) -> Storage:
-    """Raises FolderInUse, CannotOpenStore, SettingsError."""
+    """`worker`: one of several processes that have the folder, each with a part of its own.
+
+    Raises FolderInUse, CannotOpenStore, SettingsError.
+    """
     database, given = shared.database, shared.given_key()
-    lock = FolderLock.acquire(folder)
+    own = folder if worker is None else worker.folder(folder)
+    lock = FolderLock.acquire(own)
     try:
         with _said(database):
             key, made = await _vault_key(database, given, folder)
             from nightbus.store.postgres.nodes import Presence
             from nightbus.store.postgres.store import PostgresStore
 
-            presence = Presence(home=home_of(folder))
+            suffix = "" if worker is None else f"/{worker.number}"
+            presence = Presence(home=home_of(own), suffix=suffix)
             places = shared.blob_places(folder)
             store = await PostgresStore.open(
                 database, clock, counts=counters.commits, presence=presence, blobs=places

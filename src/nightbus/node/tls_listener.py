@@ -32,7 +32,10 @@ class TlsListener:
     """Serves a listening socket until it is closed. `make_protocol` makes the protocol of one connection."""
 
     def __init__(
-        self, listener: socket.socket, context: ssl.SSLContext, make_protocol: Callable[[], asyncio.Protocol]
+        self,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+        make_protocol: Callable[[], asyncio.Protocol],
     ) -> None:
         self._listener = listener
         self._context = context
@@ -60,7 +63,10 @@ class TlsListener:
             self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        self._accept_some(_AT_ONCE)
+
+    def _accept_some(self, most: int) -> None:
+        for _ in range(most):
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

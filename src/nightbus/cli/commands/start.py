@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nightbus import __version__
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.cli.commands.configure import write_first_profile
-from nightbus.cli.errors import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.log_lines import OneLine
 from nightbus.identity.key_file import FILE_NAME, PROFILE, read_key
 from nightbus.node.settings import AUDIT, Settings
@@ -20,27 +21,21 @@ from nightbus.services import SERVICES
 
 if TYPE_CHECKING:
     from nightbus.node.node import Node
+    from nightbus.node.workers import Worker
 
 
 def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> None:
+    """Raises CommandFailed."""
     began = time.perf_counter()
-    from nightbus.console.mount import Console
-    from nightbus.node.server import CannotListen, bind, run
-    from nightbus.node.storage import CannotOpenStore
-    from nightbus.store.sqlite.store import FolderInUse, NewerSchema
-    from nightbus.store.vault import VaultClosed
+    if settings.workers > 1 and settings.store is None:
+        raise CommandFailed(
+            "several workers need a store that processes share, --store postgresql://...: a data folder belongs to one",
+            WRONG_USAGE,
+        )
+    _log_to_stderr(verbose)
+    listener, bound = _bind(settings)
 
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-    for chatty in ("asyncio", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
-        listener, bound = bind(settings)
-    except CannotListen as failure:
-        raise CommandFailed(str(failure)) from failure
-
-    def ready(node: Node) -> None:
+    def greeting(node: Node) -> str:
         key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
         lines = [
             f"  key       {key_text}",
@@ -48,15 +43,50 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
             *_tls_lines(bound, node),
             *_cluster_lines(node),
         ]
-        print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
+        return _greeting(bound, lines, time.perf_counter() - began)
+
+    if settings.workers > 1:
+        from nightbus.cli.commands.start_workers import run_workers
+
+        run_workers(bound, listener, greeting, run_node)
+    else:
+        run_node(bound, listener, lambda node: print(greeting(node), flush=True))
+    print("Nightbus has stopped.", flush=True)
+
+
+def run_node(
+    settings: Settings, listener: socket.socket, ready: Callable[[Node], None], worker: Worker | None = None
+) -> None:
+    """Run a node on the listener until a signal stops it. Raises CommandFailed."""
+    from nightbus.console.mount import Console
+    from nightbus.node.server import run
+    from nightbus.node.storage import CannotOpenStore
+    from nightbus.store.sqlite.store import FolderInUse, NewerSchema
+    from nightbus.store.vault import VaultClosed
 
     try:
-        run(bound, listener, ready, (Console(),))
+        run(settings, listener, ready, (Console(),), worker)
     except (FolderInUse, NewerSchema, VaultClosed, CannotOpenStore) as failure:
         raise CommandFailed(str(failure)) from failure
     except (OSError, sqlite3.Error) as failure:
-        raise CommandFailed(f"the data folder {bound.data} cannot be used: {failure}") from failure
-    print("Nightbus has stopped.", flush=True)
+        raise CommandFailed(f"the data folder {settings.data} cannot be used: {failure}") from failure
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+    for chatty in ("asyncio", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _bind(settings: Settings) -> tuple[socket.socket, Settings]:
+    from nightbus.node.server import CannotListen, bind
+
+    try:
+        return bind(settings)
+    except CannotListen as failure:
+        raise CommandFailed(str(failure)) from failure
 
 
 def _key_text(settings: Settings, node: Node, *, writes_profile: bool) -> str:
@@ -117,10 +147,11 @@ def _greeting(settings: Settings, lines: Sequence[str], seconds: float) -> str:
     data_text = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
     if settings.store is not None:
         data_text = f"{settings.store}, and {data_text} for what is this machine's own"
+    workers_line = f"  workers   {settings.workers} processes\n" if settings.workers > 1 else ""
     prefix = "" if settings.port == 4566 else f"NIGHTBUS_PORT={settings.port} "
     return (
         f"Nightbus {__version__} is ready at {settings.endpoint} (in {seconds:.2f} s)\n"
-        f"  data      {data_text}\n"
+        f"  data      {data_text}\n{workers_line}"
         f"  services  {', '.join(sorted(SERVICES))}\n"
         f"  account   {DEFAULT_ACCOUNT}, any region\n"
         + "".join(f"{line}\n" for line in lines)

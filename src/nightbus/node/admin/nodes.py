@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.node.admin.request import AdminRequest, body_text
 from nightbus.node.node import Node
+
+if TYPE_CHECKING:
+    from nightbus.store.postgres.nodes import NodeRow
 
 
 async def nodes_of(node: Node) -> list[dict[str, Any]] | None:
@@ -36,7 +40,8 @@ async def nodes_of(node: Node) -> list[dict[str, Any]] | None:
 
 
 async def drain(request: AdminRequest) -> dict[str, Any]:
-    """Body: `node`, the name or the number of one; by default this one. Answers when the node was told.
+    """Body: `node`, the name or the number of one, or the name that the workers of one port share; by default this one,
+    with all workers of its port. Answers when the node was told.
 
     Raises AwsError: 404 for a node that is not known, 503 while the database is away.
     """
@@ -50,12 +55,23 @@ async def drain(request: AdminRequest) -> dict[str, Any]:
     from nightbus.store.postgres.link import LinkLost
 
     try:
-        found = [
-            row for row in await nodes.everyone() if wanted in (row.name, str(row.id)) or row.id == nodes.id
-        ]
-        chosen = [row for row in found if not wanted or wanted in (row.name, str(row.id))]
-        if not chosen or not await nodes.drain(chosen[0].id):
+        rows = await nodes.everyone()
+        here = [row for row in rows if row.id == nodes.id]
+        chosen = [row for row in rows if _is_meant(row, wanted, here)]
+        told = [await nodes.drain(row.id) for row in chosen]
+        if not any(told):
             raise AwsError("NotFound", f"There is no node {wanted or 'with the number of this one'}.", 404)
     except LinkLost as lost:
         raise AwsError("ServiceUnavailable", "The database cannot be reached.", 503) from lost
-    return {"draining": chosen[0].name}
+    return {"draining": chosen[0].name if len(chosen) == 1 else chosen[0].name.partition("/")[0]}
+
+
+def _is_meant(row: NodeRow, wanted: str, here: Sequence[NodeRow]) -> bool:
+    """Return whether `wanted` names the node; nothing names the node `here`, with the workers of its port."""
+    port_name, _, worker = row.name.partition("/")
+    if wanted:
+        return wanted in (row.name, str(row.id)) or (worker != "" and wanted == port_name)
+    return any(
+        row.id == own.id or (worker != "" and own.url == row.url and own.name.partition("/")[0] == port_name)
+        for own in here
+    )

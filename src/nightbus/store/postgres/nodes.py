@@ -89,13 +89,15 @@ class NodeRow:
 @dataclass(slots=True)
 class Presence:
     """What a node says of itself. `home` is unique to its data folder, which one process has at a time: a node that
-    starts again in it ends its former self at once. "" for none. `load` is asked at each heartbeat."""
+    starts again in it ends its former self at once. "" for none. `suffix` ends the name, to tell it from others at the
+    same port. `load` is asked at each heartbeat."""
 
     name: str = field(default_factory=socket.gethostname)
     version: str = __version__
     url: str = ""
     home: str = ""
     load: Callable[[], Mapping[str, float]] = field(default=dict)
+    suffix: str = ""
 
 
 class Nodes:
@@ -143,7 +145,7 @@ class Nodes:
         """Say where this node listens, and that in its name: several may run on one machine."""
         if ":" not in self.presence.name:
             self.presence.url = self.presence.url or f"http://{self.presence.name}:{port}"
-            self.presence.name = f"{self.presence.name}:{port}"
+            self.presence.name = f"{self.presence.name}:{port}{self.presence.suffix}"
         self._beat_now.set()
 
     async def close(self) -> None:
