@@ -117,7 +117,7 @@ def test_a_move_task_goes_on(restarted: Restarted) -> None:
     def task() -> Any:
         return restarted.sqs.list_message_move_tasks(SourceArn=f"{ARN}dead")["Results"][0]
 
-    wait_for(lambda: task()["Status"] == "COMPLETED")
+    wait_for(lambda: task()["Status"] == "COMPLETED", 60)  # leases of the killed node last 15 s
     assert task()["ApproximateNumberOfMessagesMoved"] == 3
     found = restarted.sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10)["Messages"]
     assert sorted(one["Body"] for one in found) == ["a", "b", "c"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ log = logging.getLogger("nightbus.delivery")
 _MOST_PARKED_BYTES = 1024 * 1024
 _LOCAL_AT_ONCE = 64
 _WAIT_SECONDS = 30.0
+_RENEWALS = 4  # rounds in the time of a lease
 _AGAIN_MS = 5_000  # when the store takes nothing, as with a full disk
 # Parked items are read, and parked again, when their leases end: with many of them a worker would do little else.
 _MANY_PARKED = 10_000  # one lease longer for each so many
@@ -107,21 +108,28 @@ class FairWorker:
             await asyncio.gather(*loops, renewing, return_exceptions=True)
 
     async def _renew(self) -> None:
-        """Asleep while nothing runs: it would wake up every minute of a day that passes in a test's own time."""
+        """Asleep while nothing runs: it would wake up every minute of a day that passes in a test's own time.
+
+        Each renewal is a question to the store, so work that began since the round before needs none: its lease stands
+        for three more rounds.
+        """
+        older: Collection[asyncio.Task[None]] = ()
         while True:
             await self._has_begun.wait()
-            await self._clock.sleep(self._lease_ms / 3000)
+            await self._clock.sleep(self._lease_ms / 1000 / _RENEWALS)
             ends, running = self._clock.now_ms() + self._lease_ms, self._running()
             if not running:
                 self._has_begun.clear()
             for task, item in running.items():
-                if not task.done():
-                    try:
-                        await self._store.change_lease(*item.queue, item.id, ends, item.token, renewed=True)
-                    except Exception:  # the store's: the lease stands until the next renewals
-                        log.exception(
-                            "the lease of item %d of %s is not renewed now", *reversed(name_of(item))
-                        )
+                if task in older and not task.done():
+                    await self._renew_lease(item, ends)
+            older = running
+
+    async def _renew_lease(self, item: Item, ends: int) -> None:
+        try:
+            await self._store.change_lease(*item.queue, item.id, ends, item.token, renewed=True)
+        except Exception:  # the store's: the lease stands until the next renewals
+            log.exception("the lease of item %d of %s is not renewed now", *reversed(name_of(item)))
 
     def _running(self) -> dict[asyncio.Task[None], Item]:
         running = dict(self._shared)

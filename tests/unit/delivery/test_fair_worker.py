@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from delivery_rig import open_store, until
-from nightbus.clock import SystemClock
+from nightbus.aws.calls import Scope
+from nightbus.clock import SystemClock, VirtualClock
 from nightbus.delivery import fair_worker
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
@@ -70,6 +72,37 @@ async def test_a_worker_that_fails_lets_go_of_all_but_what_it_failed_at(tmp_path
     with pytest.raises(OSError, match="a fault"):
         await worker.run_until_cancelled()
     assert await offered(store) == 3
+    await store.close()
+
+
+async def test_leases_of_long_work_are_renewed_and_not_those_of_work_that_just_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, hanging, renewed = VirtualClock(), Hanging(), list[int]()
+    store = open_store(tmp_path, clock)
+    change_lease = store.change_lease
+
+    async def noted(scope: Scope, queue: str, item: int, *args: Any, **options: Any) -> bool:
+        renewed.append(item)
+        return await change_lease(scope, queue, item, *args, **options)
+
+    monkeypatch.setattr(store, "change_lease", noted)
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 4))
+    worker.add(QUEUE, hanging.work_of)
+    running = asyncio.create_task(worker.run())
+    await put(store, b"local")
+    await until(lambda: len(hanging.begun) == 1)
+    await clock.advance(LEASE_MS / 4000)
+    assert renewed == []
+    await put(store, b"shared")
+    await until(lambda: len(hanging.begun) == 2)
+    for _ in range(8):
+        await clock.advance(LEASE_MS / 4000)
+        assert await offered(store) == 0
+    assert [renewed.count(item) for item in hanging.begun] == [8, 7]
+    await worker.close()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     await store.close()
 
 

@@ -25,6 +25,7 @@ from nightbus.store.interface import SYSTEM, Change, Enqueue, PutRecord
 
 START = datetime(2026, 1, 1, 8, 59, 30, tzinfo=UTC)
 DAYS = 15 * 24 * 3600
+SOURCE = f"arn:aws:sqs:{SCOPE.region}:{SCOPE.account}:q"
 
 
 class Trouble:
@@ -117,26 +118,62 @@ async def test_replays_end_beside_one_that_cannot_be_read_and_after_trouble(
 async def test_a_move_task_moves_everything_beside_one_that_cannot_be_read_and_after_trouble(
     events: Rig, trouble: Trouble
 ) -> None:
-    dead = await events.queue("dead")
-    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1})
-    url = (await events("CreateQueue", "sqs", QueueName="q", Attributes={"RedrivePolicy": redrive}))[
-        "QueueUrl"
-    ]
-    for number in range(5):
-        await events("SendMessage", "sqs", QueueUrl=url.replace("/q", "/dead"), MessageBody=str(number))
+    dead = await dead_letters(events, 5)
     await events.store.commit(PutRecord(SCOPE, TASK, "!broken", {"of": "another version"}))
-    source = f"arn:aws:sqs:{SCOPE.region}:{SCOPE.account}:q"
-    await events("StartMessageMoveTask", "sqs", SourceArn=dead, DestinationArn=source)
+    await events("StartMessageMoveTask", "sqs", SourceArn=dead, DestinationArn=SOURCE)
     trouble.refusals = 1
     await events.work(run_move_tasks)
 
     async def ended() -> bool:
-        (task,) = (await events("ListMessageMoveTasks", "sqs", SourceArn=dead))["Results"]
-        return bool(task["Status"] == "COMPLETED")
+        return (await moved(events, dead))[0] == "COMPLETED"
 
     await in_time(events, ended)
     bodies: list[Any] = await events.received()
     assert sorted(bodies) == [0, 1, 2, 3, 4]
+
+
+async def dead_letters(events: Rig, number: int) -> str:
+    """A queue `q` with the dead-letter queue `dead`, which has so many messages; the ARN of the latter."""
+    dead = await events.queue("dead")
+    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1})
+    made = await events("CreateQueue", "sqs", QueueName="q", Attributes={"RedrivePolicy": redrive})
+    for body in range(number):
+        url = made["QueueUrl"].replace("/q", "/dead")
+        await events("SendMessage", "sqs", QueueUrl=url, MessageBody=str(body))
+    return dead
+
+
+async def moved(events: Rig, source: str) -> tuple[str, int]:
+    (task,) = (await events("ListMessageMoveTasks", "sqs", SourceArn=source))["Results"]
+    return task["Status"], task["ApproximateNumberOfMessagesMoved"]
+
+
+async def test_a_move_task_of_a_node_that_died_moves_what_that_node_had_leased(events: Rig) -> None:
+    dead = await dead_letters(events, 5)
+    await events("StartMessageMoveTask", "sqs", SourceArn=dead, DestinationArn=SOURCE)
+    queue = await events.platform.queues.find_arn(dead)
+    assert queue is not None
+    assert len(await events.store.lease(SCOPE, queue.queue, 2, 15_000)) == 2
+    await events.work(run_move_tasks)
+
+    async def ended() -> bool:
+        return (await moved(events, dead))[0] == "COMPLETED"
+
+    await in_time(events, ended, 30)
+    assert await moved(events, dead) == ("COMPLETED", 5)
+
+
+async def test_a_move_task_does_not_wait_for_what_a_receiver_has(events: Rig) -> None:
+    await events.work(run_move_tasks)
+    dead = await dead_letters(events, 1)
+    url = (await events("GetQueueUrl", "sqs", QueueName="dead"))["QueueUrl"]
+    assert len((await events("ReceiveMessage", "sqs", QueueUrl=url))["Messages"]) == 1
+    await events("StartMessageMoveTask", "sqs", SourceArn=dead, DestinationArn=SOURCE)
+
+    async def ended() -> bool:
+        return (await moved(events, dead))[0] == "COMPLETED"
+
+    await in_time(events, ended, 5)
 
 
 async def test_what_expired_is_dropped_beside_a_queue_and_a_group_that_cannot_be_read(events: Rig) -> None:

@@ -5,10 +5,14 @@ the moved messages together with the task's count of them, so a crash neither lo
 
 | status     | becomes    | when                                                           |
 |------------|------------|----------------------------------------------------------------|
-| RUNNING    | COMPLETED  | the source has no message that could be moved                  |
+| RUNNING    | COMPLETED  | the source has no message that could be moved, see below       |
 | RUNNING    | FAILED     | a queue does not exist, or a message does not name its source  |
 | RUNNING    | CANCELLING | CancelMessageMoveTask                                          |
 | CANCELLING | CANCELLED  | the next round of `run_move_tasks`                             |
+
+A node that is killed, or loses its store, leaves the messages of its last step leased: nobody can move them, and
+nothing says whether a receiver has them. So whoever takes a task over, or failed in its last step, does not complete
+it while messages are in flight, until those leases must have ended.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import base64
 import binascii
 import contextlib
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -40,7 +44,7 @@ log = logging.getLogger("nightbus.sqs")
 
 TASK = "sqs/move-task"
 _FASTEST = 500
-_LEASE_MS = 60_000
+_LEASE_MS = 15_000  # longer than a commit waits for a database that is away
 _AT_ONCE = 100
 _LOOK_AGAIN_SECONDS = 0.5
 _MOST_SHOWN = 10
@@ -178,17 +182,20 @@ async def run_move_tasks(platform: Platform) -> None:
     Each round makes one step of every task that is due. A task with a rate is due again when the rate allows more; one
     that starts or is cancelled is looked at at once.
     """
-    due_at: dict[str, float] = {}
+    timetable = _Timetable()
     changed = asyncio.Event()
     unwatch = platform.store.watch(lambda _: changed.set(), [TASK])
     try:
+        for scope in await platform.store.scopes(TASK):
+            for record in await platform.store.list(scope, TASK):
+                timetable.may_have_leased(record, platform.clock.monotonic())
         while True:
             changed.clear()
             pause_seconds = _LOOK_AGAIN_SECONDS
             for scope in await platform.store.scopes(TASK):
                 for record in await platform.store.list(scope, TASK):
                     with one_of_many("the move task", record.key):
-                        seconds = await _advance(platform, scope, record, due_at)
+                        seconds = await _advance(platform, scope, record, timetable)
                         pause_seconds = min(pause_seconds, seconds)
             if pause_seconds <= 0:
                 await asyncio.sleep(0)
@@ -207,23 +214,43 @@ async def _pause(platform: Platform, changed: asyncio.Event, seconds: float) -> 
             task.cancel()
 
 
-async def _advance(platform: Platform, scope: Scope, record: Record, due_at: dict[str, float]) -> float:
+@dataclass(slots=True)
+class _Timetable:
+    """By the key of a task, in seconds of the monotonic clock: `due_at`, when its next step is due; `leases_end`, when
+    the leases of a step must have ended that did not give its messages back."""
+
+    due_at: dict[str, float] = field(default_factory=dict)
+    leases_end: dict[str, float] = field(default_factory=dict)
+
+    def may_have_leased(self, task: Record, now: float) -> None:
+        self.leases_end[task.key] = now + _LEASE_MS / 1000
+
+    def forget(self, task: Record) -> None:
+        self.due_at.pop(task.key, None)
+        self.leases_end.pop(task.key, None)
+
+
+async def _advance(platform: Platform, scope: Scope, record: Record, timetable: _Timetable) -> float:
     """Make the task's next step if it is due. Returns the number of seconds until the task is due again."""
     status, now = record.value["status"], platform.clock.monotonic()
     if status == "CANCELLING":
         await _end(platform, scope, record, "CANCELLED")
     if status != "RUNNING":
-        due_at.pop(record.key, None)
+        timetable.forget(record)
         return _LOOK_AGAIN_SECONDS
-    seconds = due_at.get(record.key, 0.0) - now
+    seconds = timetable.due_at.get(record.key, 0.0) - now
     if seconds <= 0:
-        due_at[record.key] = now + _LOOK_AGAIN_SECONDS  # stays if the step raises
-        seconds = await _move_some(platform, scope, record)
-        due_at[record.key] = platform.clock.monotonic() + seconds
+        timetable.due_at[record.key] = now + _LOOK_AGAIN_SECONDS  # stays if the step raises
+        try:
+            seconds = await _move_some(platform, scope, record, timetable)
+        except Exception:
+            timetable.may_have_leased(record, platform.clock.monotonic())
+            raise
+        timetable.due_at[record.key] = platform.clock.monotonic() + seconds
     return seconds
 
 
-async def _move_some(platform: Platform, scope: Scope, record: Record) -> float:
+async def _move_some(platform: Platform, scope: Scope, record: Record, timetable: _Timetable) -> float:
     """Move some messages, or end the task. Returns the number of seconds until the task is due again."""
     task = record.value
     source = await platform.queues.find_arn(task["source"])
@@ -234,6 +261,9 @@ async def _move_some(platform: Platform, scope: Scope, record: Record) -> float:
         scope, source.queue, min(task["rate"] or _AT_ONCE, _AT_ONCE), _LEASE_MS, by_group=source.fifo
     )
     if not items:
+        leases_stand = platform.clock.monotonic() < timetable.leases_end.get(record.key, 0.0)
+        if leases_stand and (await platform.store.count(scope, source.queue)).leased:
+            return _LOOK_AGAIN_SECONDS
         await _end(platform, scope, record, "COMPLETED")
         return 0.0
     try:

@@ -13,6 +13,7 @@ from nightbus.store.interface import (
     TrimLog,
     TrimQueue,
 )
+from nightbus.store.postgres.texts import original
 from nightbus.store.sqlite.names import scope_of, scope_text
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ async def contents_of_account(pool: asyncpg.Pool, account: str) -> list[Change]:
         for scope, kind, key in await pool.fetch(_RECORDS, scopes)
     ]
     for queue, item in await pool.fetch(_ITEMS, scope_text(SYSTEM), account.encode()):
-        changes.append(Acknowledge(SYSTEM, queue, item))
+        changes.append(Acknowledge(SYSTEM, original(queue), item))
     for scope, kind, name in await pool.fetch(_NAMES, scopes):
         trim = TrimQueue if kind == "queue" else TrimLog
-        changes.append(trim(scope_of(scope), name))
+        changes.append(trim(scope_of(scope), original(name)))
     for digest, owner in await pool.fetch(_OWNERS, account):
-        changes.append(ReleaseBlob(digest, owner))
+        changes.append(ReleaseBlob(digest, original(owner)))
     return changes

@@ -15,6 +15,7 @@ from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, Qu
 from nightbus.store.postgres import lease_statements as statements
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
 from nightbus.store.postgres.outages import repeated
+from nightbus.store.postgres.texts import original, stored
 from nightbus.store.sqlite.names import NameKey
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class ItemRows:
         if group is None:
             rows = await self._fetch(statements.TAKE_ONE, number, *lease, item)
         else:
-            rows = await self._on_one(take_one_of_group, number, lease, item, group)
+            rows = await self._on_one(take_one_of_group, number, lease, item, stored(group))
         return next(iter(_items(name, rows)), None)
 
     async def take_again(self, name: QueueName, item: int, token: int, lease_ms: int) -> Item | None:
@@ -139,7 +140,7 @@ class ItemRows:
             rows = await self._rows(name, statements.PEEK.format(**sides), *arguments)
         else:
             rows = await self._rows(name, statements.PEEK_ITEMS.format(**sides), *arguments, list(items))
-        return [QueuedItem(*row) for row in rows]
+        return [QueuedItem(*row)._replace(group=original(row["grp"])) for row in rows]
 
     async def count(self, name: QueueName) -> Counts:
         """See `Store.count`."""

@@ -16,6 +16,7 @@ from nightbus.store.postgres import blob_rows
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.needs import Needs
 from nightbus.store.postgres.plan import NameRow, State
+from nightbus.store.postgres.texts import original, stored
 from nightbus.store.sqlite.names import NameKey, scope_of, scope_text
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ async def _look_up_keys(
     logs = {numbered[name]: name for name, _ in needs.once}
     for log, last in await connection.fetch(_LAST, list(logs)):
         state.last[logs[log]] = last
-    columns = [numbered[name] for name, _ in needs.once], [key for _, key in needs.once]
+    columns = [numbered[name] for name, _ in needs.once], [stored(key) for _, key in needs.once]
     for log, key, position, time, data in await connection.fetch(_ONCE, *columns):
-        state.once[logs[log], key] = Entry(logs[log][2], position, time, data, "")
+        state.once[logs[log], original(key)] = Entry(logs[log][2], position, time, data, "")
 
 
 def record_columns(names: Iterable[RecordName]) -> tuple[list[str], list[str], list[bytes]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import Entry
+from nightbus.store.postgres.texts import original, stored
 from nightbus.store.sqlite.names import scope_text
 from nightbus.store.sqlite.reads import Range, after_prefix
 
@@ -36,14 +37,12 @@ class _Place(NamedTuple):
 
 async def entries(reader: Reader, scope: Scope, name: str, selection: Range) -> list[Entry]:
     """The entries of one log, in order of offset."""
-    if _is_nowhere(name) or _is_nowhere(selection.key):
-        return []
     conditions, values = _conditions(selection, first=4)
     order = f"position {'DESC' if selection.backwards else 'ASC'}"
     by_position = selection.key or (selection.since is None and selection.until is None)
     query = (_BY_POSITION if by_position else _BY_TIME).format(conditions=conditions, order=order)
-    rows = await reader.fetch(query, scope_text(scope), name, selection.limit, *values)
-    return [Entry(name, *row) for row in rows]
+    rows = await reader.fetch(query, scope_text(scope), stored(name), selection.limit, *values)
+    return [Entry(name, position, time, data, original(key)) for position, time, data, key in rows]
 
 
 _BY_POSITION = f"""
@@ -61,14 +60,12 @@ SELECT entry.position, time, data, key FROM chosen JOIN entry
 
 async def merged_entries(reader: Reader, scope: Scope, names: Sequence[str], selection: Range) -> list[Entry]:
     """The entries of several logs by (time, offset)."""
-    if _is_nowhere(selection.key):
-        return []
     numbers = await reader.fetch(
         "SELECT id, name FROM name WHERE scope = $1 AND kind = 'log' AND name = ANY($2::text[])",
         scope_text(scope),
-        [name for name in dict.fromkeys(names) if not _is_nowhere(name)],
+        [stored(name) for name in dict.fromkeys(names)],
     )
-    logs: dict[int, str] = dict(map(tuple, numbers))
+    logs = {number: original(name) for number, name in numbers}
     places = await _merged_places(reader, logs, selection)
     rows = await reader.fetch(
         "SELECT entry.log, entry.position, time, data, key FROM unnest($1::bigint[], $2::bigint[])"
@@ -76,7 +73,7 @@ async def merged_entries(reader: Reader, scope: Scope, names: Sequence[str], sel
         [place.log for place in places],
         [place.position for place in places],
     )
-    found = [Entry(logs[number], *rest) for number, *rest in rows]
+    found = [Entry(logs[log], position, time, data, original(key)) for log, position, time, data, key in rows]
     return sorted(found, key=lambda entry: (entry.time, entry.offset), reverse=selection.backwards)
 
 
@@ -146,21 +143,17 @@ CROSS JOIN LATERAL (
 
 def _conditions(selection: Range, first: int) -> tuple[str, list[Any]]:
     """What the selection says of an entry; its values are the parameters from the number `first` on."""
+    key = None if selection.key is None else stored(selection.key)
     terms: list[tuple[str, Any]] = [
         ("entry.position < $" if selection.backwards else "entry.position > $", selection.after or None),
         ("entry.time >= $", selection.since),
         ("entry.time < $", selection.until),
         # The index of keys leaves out the empty ones.
-        ("key <> '' AND key = $" if selection.key else "key = $", selection.key),
+        ("key <> '' AND key = $" if key else "key = $", key),
     ]
     chosen = [(text, value) for text, value in terms if value is not None]
     text = "".join(f" AND {text}{number}" for number, (text, _) in enumerate(chosen, first))
     return text, [value for _, value in chosen]
-
-
-def _is_nowhere(text: str | None) -> bool:
-    """Whether it is a name or a key that nothing can have: the server takes no NUL."""
-    return text is not None and "\0" in text
 
 
 # What an entry takes in its table: the header of a row with its pointer and four columns, the key, and the data, which
@@ -170,12 +163,10 @@ _STORED = "56 + octet_length(key) + pg_column_size(data) * CASE WHEN pg_column_s
 
 
 async def log_sizes(reader: Reader, scope: Scope, name: str, step_ms: int) -> dict[int, int]:
-    if _is_nowhere(name):
-        return {}
     rows = await reader.fetch(
         f"SELECT time / $3 * $3, sum({_STORED})::bigint FROM entry WHERE log = {_NUMBER} GROUP BY 1",  # noqa: S608
         scope_text(scope),
-        name,
+        stored(name),
         step_ms,
     )
     return dict(map(tuple, rows))
@@ -183,9 +174,8 @@ async def log_sizes(reader: Reader, scope: Scope, name: str, step_ms: int) -> di
 
 async def logs(reader: Reader, scope: Scope, prefix: str) -> list[str]:
     """Those that hold entries."""
-    if _is_nowhere(prefix):
-        return []
-    end = after_prefix(prefix)
+    first = stored(prefix)
+    end = after_prefix(first)
     before = "" if end is None else " AND name.name < $3"
     # The order and the limit keep the server from reading all entries, to join them with the names, or in search of one
     # of a log that has none.
@@ -194,7 +184,7 @@ async def logs(reader: Reader, scope: Scope, prefix: str) -> list[str]:
         " (SELECT 1 FROM entry WHERE log = name.id ORDER BY position LIMIT 1) AS held"
         f" WHERE scope = $1 AND kind = 'log' AND name.name >= $2{before} ORDER BY name.name",
         scope_text(scope),
-        prefix,
+        first,
         *(() if end is None else (end,)),
     )
-    return [row[0] for row in rows]
+    return [original(row[0]) for row in rows]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from nightbus.aws.calls import Scope
 from nightbus.bounded import Bounded
 from nightbus.store.interface import FIRST_CHOSEN_OFFSET
+from nightbus.store.postgres.texts import stored
 from nightbus.store.sqlite.names import NameKey, scope_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Names:
             else:
                 unknown.append(key)
         if unknown:
-            by_text = {(scope_text(scope), kind, name): (scope, kind, name) for scope, kind, name in unknown}
+            by_text = {_text(key): key for key in unknown}
             for scope, kind, name, number in await reader.fetch(_SELECT, *_columns(by_text)):
                 key = by_text[scope, kind, name]
                 self._known.pop(key, None)
@@ -106,8 +107,7 @@ class Names:
         numbers = await self.find_all(connection, keys)
         missing = [key for key in keys if key not in numbers]
         if missing:
-            texts = [(scope_text(scope), kind, name) for scope, kind, name in missing]
-            await connection.execute(_INSERT, *_columns(texts))
+            await connection.execute(_INSERT, *_columns(map(_text, missing)))
             numbers |= await self.find_all(connection, missing)
         return numbers
 
@@ -135,6 +135,11 @@ async def delete_dropped_now_and_then(pool: asyncpg.Pool) -> None:
             await delete_dropped(pool)
         except Exception as failure:
             log.warning("names that are not used any more stay for now: %s", failure)
+
+
+def _text(key: NameKey) -> tuple[str, str, str]:
+    scope, kind, name = key
+    return scope_text(scope), kind, stored(name)
 
 
 def _columns(texts: Iterable[tuple[str, str, str]]) -> tuple[list[str], list[str], list[str]]:

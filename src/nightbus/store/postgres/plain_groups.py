@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.store.interface import Acknowledge, Append, Change, Enqueue, EnqueueMany
 from nightbus.store.postgres.names import Names
+from nightbus.store.postgres.texts import stored
 from nightbus.store.postgres.work import Work
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Rows:
                 of_log.append(log)
                 number.append(logs[log])
                 time.append(change.time)
-                key.append(change.key)
+                key.append(stored(change.key))
                 data.append(change.data)
                 continue
             queue = names.known((change.scope, "queue", change.queue))  # type: ignore[union-attr]
@@ -89,7 +90,7 @@ class Rows:
                 queues.add(queue)
                 of_item.append(queue)
                 due.append(change.due)
-                group.append(change.group)
+                group.append(stored(change.group))
                 content.append(change.data)
             elif isinstance(change, EnqueueMany):
                 queues.add(queue)

@@ -37,6 +37,7 @@ from nightbus.store.interface import (
     StaleLease,
 )
 from nightbus.store.postgres.needs import ItemKey
+from nightbus.store.postgres.texts import stored
 from nightbus.store.sqlite.names import NameKey
 
 K = TypeVar("K")
@@ -142,10 +143,10 @@ class Plan:
             row = self._open(scope, "log", log)
             offset = self.grown.get(row.id, row.newest) + 1
             self._set(self.grown, row.id, offset)
-            self.entries.append(NewEntry(row.id, offset, time, key, None, data))
+            self.entries.append(NewEntry(row.id, offset, time, stored(key), None, data))
         elif isinstance(change, Enqueue):
             scope, queue, data, due, group = change
-            self.items.append(NewItem(self._open(scope, "queue", queue).id, due, group, data))
+            self.items.append(NewItem(self._open(scope, "queue", queue).id, due, stored(group), data))
         elif isinstance(change, EnqueueMany):
             number = self._open(change.scope, "queue", change.queue).id
             self.items += [NewItem(number, change.due, "", data) for data in change.data]
@@ -197,7 +198,7 @@ class Plan:
             raise EntryRefused(log, last, standing)
         self._set(self.state.last, name, offset)
         self._set(self.state.once, (name, key), Entry(log, offset, time, data, ""))
-        self.entries.append(NewEntry(row.id, offset, time, "", key, data))
+        self.entries.append(NewEntry(row.id, offset, time, "", stored(key), data))
 
     def _apply_record(self, change: PutRecord | DeleteRecord | RequireRecord) -> None:
         name = RecordName(change.scope, change.kind, change.key)
@@ -220,7 +221,7 @@ class Plan:
             if change.digest not in self.state.blobs:
                 raise KeyError(change.digest)
             self.kept.append(change.digest)
-        self._set(self.owners, (change.digest, change.owner), isinstance(change, KeepBlob))
+        self._set(self.owners, (change.digest, stored(change.owner)), isinstance(change, KeepBlob))
 
     def _set(self, values: dict[K, V], key: K, value: V | None) -> None:
         """`value` None deletes."""

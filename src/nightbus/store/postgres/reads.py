@@ -2,8 +2,7 @@
 
 The entries of logs are in `log_reads`, items in `leases`.
 
-The driver sends no text with a NUL in it to the server, and no such name is kept: what is asked for by one is not
-there. Only the keys of records may hold one, since they are bytes.
+Keys of records are bytes, so that they may hold any character; `texts` says how other texts hold a NUL.
 """
 
 from __future__ import annotations
