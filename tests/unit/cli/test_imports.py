@@ -14,8 +14,9 @@ import pytest
 from nodes import clean_environment
 
 HEAVY = {
-    "aiohttp", "asyncio", "boto3", "botocore", "click", "cryptography", "email", "http", "jinja2", "msgspec", "orjson",
-    "pydantic", "requests", "rich", "samtranslator", "shtab", "sqlite3", "typer", "urllib.request", "uvicorn", "yaml",
+    "aiohttp", "asyncio", "asyncpg", "boto3", "botocore", "click", "cryptography", "email", "http", "jinja2", "msgspec",
+    "orjson", "pydantic", "requests", "rich", "samtranslator", "shtab", "sqlite3", "typer", "urllib.request", "uvicorn",
+    "yaml",
 }  # fmt: skip
 FOR_ASKING = {"email", "http", "urllib.request"}
 FOR_LISTING = {"email"}  # of importlib.metadata, which finds packages
@@ -62,3 +63,14 @@ def test_a_command_imports_nothing_that_it_does_not_need(command: tuple[str, ...
 
 def test_the_list_of_runtimes_needs_nothing_heavy() -> None:
     assert imported("runtimes") & HEAVY <= FOR_LISTING
+
+
+def test_a_node_with_an_embedded_store_imports_no_driver_of_another_database() -> None:
+    script = "import json, sys, nightbus.node.node, nightbus.testing; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=clean_environment(), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    modules = set(json.loads(done.stdout))
+    assert "nightbus.store.sqlite.store" in modules
+    assert not {"asyncpg", "nightbus.store.postgres.store"} & modules

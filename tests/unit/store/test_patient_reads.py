@@ -6,8 +6,9 @@ import asyncpg
 import pytest
 
 from nightbus.store.interface import StoreUnavailable
-from nightbus.store.postgres import patient_reads
-from nightbus.store.postgres.patient_reads import PatientReader, patiently
+from nightbus.store.postgres import retries
+from nightbus.store.postgres.patient_reads import PatientReader
+from nightbus.store.postgres.retries import patiently
 from postgres_nodes import new_database
 
 
@@ -26,7 +27,7 @@ async def test_a_connection_that_was_ended_is_not_noticed() -> None:
 
 
 async def test_a_database_that_stays_away_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patient_reads, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retries, "_PATIENCE_SECONDS", 0.1)
     attempts = 0
 
     async def refused() -> None:

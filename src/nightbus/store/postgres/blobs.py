@@ -23,7 +23,8 @@ from nightbus.store.postgres.blob_homes.bucket import BucketHome
 from nightbus.store.postgres.blob_homes.database import DatabaseHome, insert
 from nightbus.store.postgres.blob_homes.folder import FolderHome
 from nightbus.store.postgres.blob_homes.places import BlobPlaces
-from nightbus.store.postgres.patient_reads import PatientReader, patiently
+from nightbus.store.postgres.patient_reads import PatientReader
+from nightbus.store.postgres.retries import patiently
 
 if TYPE_CHECKING:
     import asyncpg

@@ -14,7 +14,7 @@ from nightbus.clock import Clock
 from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, QueueName
 from nightbus.store.postgres import lease_statements as statements
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
-from nightbus.store.postgres.outages import repeated
+from nightbus.store.postgres.retries import repeated
 from nightbus.store.postgres.texts import original, stored
 from nightbus.store.sqlite.names import NameKey
 

@@ -12,8 +12,7 @@ What holds, and by what:
    with synchronous standbys after a quorum of them. A warning with which the server gives up waiting for a standby is
    taken for an unknown outcome.
 2. An unknown outcome is never told as a success. Where the connection is lost after COMMIT or a statement that commits
-   by itself was sent, the callers get
-   StoreUnavailable, and nobody tries the group again: it may stand.
+   by itself was sent, the callers get StoreUnavailable, and nobody tries the group again: it may stand.
 3. Where the connection is lost before that, nothing was written. The group is tried again over a new connection, for
    `_PATIENCE_SECONDS` since its first batch came; then its callers get StoreUnavailable.
 4. A serialization failure, a deadlock, or a name or record that came up meanwhile rolls the group back, and it is
@@ -22,13 +21,13 @@ What holds, and by what:
    the group is written alone.
 6. Groups are told in the order of their commits, by one task; callers are answered after the listeners heard.
 
-What would break them: a second task over `_connection` (1, 6); a statement after COMMIT in the same `try` (2).
+What would break them: a second task over `_connection` (1, 6); in `commit_connection`, which has one group written, a
+statement after COMMIT in the same `try` (2).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import random
@@ -40,19 +39,17 @@ from typing import TYPE_CHECKING
 from nightbus.counters import CommitCounts
 from nightbus.store.changes import StoreUnavailable
 from nightbus.store.interface import Change
-from nightbus.store.postgres import plain_groups
-from nightbus.store.postgres.batches import Batch, Group, answer, group_of, size_of
+from nightbus.store.postgres.batches import Batch, Group, answer, size_of
+from nightbus.store.postgres.commit_connection import CommitConnection, OutcomeUnknown
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.failures import is_lack_of_room, is_outage, is_tried_again
-from nightbus.store.postgres.group import Outcome, Transaction, trims_of
+from nightbus.store.postgres.group import trims_of
 from nightbus.store.postgres.locks import Stale
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.plain_groups import PLAIN
 from nightbus.store.sqlite.writer import StoreClosed
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from nightbus.store.postgres.group import Note
 
 log = logging.getLogger("nightbus.store")
@@ -62,14 +59,9 @@ _PATIENCE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds, between attempts to connect from the third on
 _LONGEST_YIELD = 0.01  # seconds, before a group that lost against another node's is tried again
 _FEWEST_ATTEMPTS = 10  # against other nodes
-_STATEMENT_SECONDS = 10.0  # one that takes longer waits for a server that is gone
 _NOT_KEPT = "The database cannot be reached. Nothing was changed."
 _UNKNOWN = "The connection to the database was lost during a commit. It is not known whether it was made."
 _NO_ROOM = "The database refuses what is to be kept: {}"
-
-
-class OutcomeUnknown(Exception):
-    """The server was asked to commit, and did not say whether it has."""
 
 
 Tell = Callable[[Group], Awaitable[bool]]
@@ -82,13 +74,9 @@ class Writer:
     def __init__(
         self, database: Database, names: Names, note: Note, tell: Tell, counts: CommitCounts
     ) -> None:
-        self._database = database
-        self._names = names
-        self._note = note
+        self._connection = CommitConnection(database, names, note)
         self._tell = tell
         self._counts = counts
-        self._connection: asyncpg.Connection | None = None
-        self._warned = False  # by the server, in this transaction
         self._waiting: deque[Batch] = deque()
         self._wanted = asyncio.Event()
         self._patient: asyncio.TimerHandle | None = None
@@ -100,7 +88,7 @@ class Writer:
 
     async def open(self) -> None:
         """Raises asyncpg.PostgresError, OSError, TimeoutError."""
-        self._connection = await self._connect()
+        await self._connection.open()
         self._tasks = [
             asyncio.create_task(self._write_all(), name="writer of the store"),
             asyncio.create_task(self._tell_all(), name="teller of the store"),
@@ -142,9 +130,7 @@ class Writer:
         self._closed = True
         self._hurry()
         await asyncio.gather(*self._tasks)
-        if self._connection is not None:
-            with contextlib.suppress(Exception):
-                await self._connection.close(timeout=1)
+        await self._connection.close()
 
     # Writing.
 
@@ -195,7 +181,7 @@ class Writer:
         pause = 0.0
         for attempts in itertools.count(1):
             try:
-                return await self._attempt(batches)
+                group = await self._connection.write(batches)
             except OutcomeUnknown as unknown:
                 self._lost(unknown)
                 raise StoreUnavailable(_UNKNOWN) from unknown
@@ -212,98 +198,20 @@ class Writer:
                     self._lost(failure, attempts)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE) or _FIRST_PAUSE
+            else:
+                self._is_back()
+                return group
         raise AssertionError
-
-    async def _attempt(self, batches: list[Batch]) -> Group:
-        """Raises OutcomeUnknown, Stale, and what the driver does; nothing was written then, but for the first."""
-        connection = self._connection
-        if connection is None or connection.is_closed():
-            connection = self._connection = await self._connect()
-        rows = self._plain(batches) if all(batch.is_plain for batch in batches) else None
-        if rows is not None and (group := await self._write_plain(connection, batches, rows)) is not None:
-            return group
-        try:
-            outcome = await Transaction(connection, self._names, self._note).write(
-                [batch.changes for batch in batches]
-            )
-        except BaseException:
-            await self._roll_back(connection)
-            raise
-        if all(failure is not None for failure in outcome.failures):
-            await self._roll_back(connection)
-        else:
-            await self._commit(connection)
-        self._is_back()
-        return group_of(batches, outcome)
-
-    def _plain(self, batches: list[Batch]) -> plain_groups.Rows | None:
-        rows = plain_groups.Rows()
-        return rows if all(rows.add(batch.changes, self._names) for batch in batches) else None
-
-    async def _write_plain(
-        self, connection: asyncpg.Connection, batches: list[Batch], rows: plain_groups.Rows
-    ) -> Group | None:
-        """None where nothing was written, and the group is to be planned. Raises OutcomeUnknown, and what the driver
-        does when the server has said that nothing was written."""
-        self._warned = False
-        try:
-            ids, work = await plain_groups.write(connection, rows)
-        except Exception as failure:
-            if getattr(failure, "sqlstate", None) == plain_groups.DIVISION_BY_ZERO:
-                return None
-            if is_outage(failure) and not is_lack_of_room(failure):
-                raise OutcomeUnknown(str(failure)) from failure
-            raise
-        if self._warned:
-            raise OutcomeUnknown("the server did not wait for its standby")
-        self._is_back()
-        parts = [ids[first:last] for first, last in itertools.pairwise(rows.counts)]
-        return group_of(batches, Outcome([None] * len(batches), parts, None, work))
-
-    async def _commit(self, connection: asyncpg.Connection) -> None:
-        self._warned = False
-        try:
-            answer = await connection.execute("COMMIT")
-        except BaseException as failure:
-            if is_tried_again(failure):  # the server says so itself: it has rolled back
-                raise
-            raise OutcomeUnknown(str(failure)) from failure
-        if answer != "COMMIT" or self._warned:
-            raise OutcomeUnknown(f"the server answered {answer} to COMMIT, with a warning")
-
-    async def _roll_back(self, connection: asyncpg.Connection) -> None:
-        try:
-            if connection.is_closed():
-                self._connection = None
-            elif connection.is_in_transaction():
-                await connection.execute("ROLLBACK", timeout=1)
-        except Exception:  # the server does it when the connection ends
-            self._drop()
-
-    async def _connect(self) -> asyncpg.Connection:
-        connecting = self._database.connect(name="nightbus writer", statement_seconds=_STATEMENT_SECONDS)
-        connection = await asyncio.wait_for(connecting, _PATIENCE_SECONDS)
-        connection.add_log_listener(self._heard)
-        return connection
-
-    def _heard(self, connection: object, message: object) -> None:
-        if getattr(message, "severity_en", "") == "WARNING":
-            self._warned = True
 
     def _lost(self, failure: BaseException, attempts: int = 1) -> None:
         """A connection that ends is made again, which is not worth a word; told is where that fails."""
-        self._drop()
+        self._connection.drop()
         if attempts > 1 and not self._is_away:
             self._is_away = True
             log.error(
                 "the database cannot be reached (%s): commits wait, and are refused after some seconds",
                 failure,
             )
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
 
     def _is_back(self) -> None:
         if self._is_away:
@@ -333,9 +241,8 @@ class Writer:
             except Exception:  # the commit is durable; its callers and the others hear so
                 log.exception("what is kept in memory of the store may be behind it")
             self.under_way -= len(group.batches)
-            if (
-                woken
-            ):  # who waits for an item runs first: a function gets its event before the client is answered
+            # Who waits for an item runs first: a function gets its event before the client is answered.
+            if woken:
                 asyncio.get_running_loop().call_soon(answer, group)
             else:
                 answer(group)

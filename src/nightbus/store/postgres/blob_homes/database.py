@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from nightbus.store.postgres.blob_homes import PIECE
 from nightbus.store.postgres.blob_rows import DATABASE_HOME, hold
-from nightbus.store.postgres.patient_reads import PatientReader, patiently
+from nightbus.store.postgres.patient_reads import PatientReader
+from nightbus.store.postgres.retries import patiently
 
 if TYPE_CHECKING:
     import asyncpg

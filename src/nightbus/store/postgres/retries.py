@@ -1,0 +1,63 @@
+"""Does work of the database again: how often, and for how long?
+
+| the failure                                  | `repeated` (leases)      | `patiently` (reads)           |
+|----------------------------------------------|--------------------------|-------------------------------|
+| it lost against another transaction          | again at once            | again, after a pause          |
+| the server or the way to it is away          | StoreUnavailable at once | again, after a pause          |
+| the same, after some attempts or seconds     | the failure itself       | StoreUnavailable              |
+| anything else: the server refuses the work   | the failure itself       | the failure itself            |
+
+Commits have rules of their own (`writer`), since their outcome may be unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from nightbus.store.changes import StoreUnavailable
+from nightbus.store.postgres.failures import is_outage, is_tried_again
+
+T = TypeVar("T")
+_MOST_ATTEMPTS = 20
+_PATIENCE_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds, between attempts
+_AWAY = "The database cannot be reached."
+
+
+async def repeated(work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, a statement or a transaction, at most 20 times while it loses against others.
+
+    For whoever asks again by itself. Raises StoreUnavailable where the database cannot be reached.
+    """
+    for attempt in range(1, _MOST_ATTEMPTS + 1):
+        try:
+            return await work()
+        except Exception as failure:
+            if is_outage(failure):
+                raise StoreUnavailable(str(failure) or type(failure).__name__) from failure
+            if not is_tried_again(failure) or attempt == _MOST_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, a statement or a transaction that may be done twice, until the database answers.
+
+    Raises StoreUnavailable after some seconds, and what the server says against the statement.
+    """
+    give_up, pause = 0.0, _FIRST_PAUSE
+    while True:
+        try:
+            return await work()
+        except Exception as failure:
+            if not is_outage(failure) and not is_tried_again(failure):
+                raise
+            now = time.monotonic()
+            give_up = give_up or now + _PATIENCE_SECONDS
+            if now > give_up:
+                raise StoreUnavailable(_AWAY) from failure
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
