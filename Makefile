@@ -17,7 +17,7 @@ ALSO_ON_POSTGRES := $(addprefix tests/service/test_,sqs_fifo.py sns_fifo.py even
 help:
 	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
 	@echo "make test    run every test, with the real sam and aws"
-	@echo "make test-postgres  run every test of the store and the services with nodes on PostgreSQL"
+	@echo "make test-postgres  run every test of the store and the services with nodes on PostgreSQL, and a hundred kills"
 	@echo "make soak    a million rules and events against the plain evaluator, a thousand kills, an hour of making and deleting"
 	@echo "make check   types, style, import arrows, the shape of modules"
 	@echo "make bench   measure start, memory, invoke, deploy; events in and out (ten minutes)"
@@ -34,6 +34,8 @@ test:
 test-postgres:
 	@scripts/install test
 	NIGHTBUS_TEST_STORE=postgres $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit/store tests/service $(PYTEST_OPTIONS)
+	NIGHTBUS_CLUSTER_ALL=1 NIGHTBUS_CLUSTER_KILLS=100 NIGHTBUS_CLUSTER_FAILOVERS=20 NIGHTBUS_CLUSTER_AWAY=30 \
+		$(BIN)/python -m pytest -s tests/e2e/cluster
 
 soak:
 	@scripts/install test

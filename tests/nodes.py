@@ -31,7 +31,7 @@ class RunningNode:
     """`nightbus start` on a free port. `output` grows as the node prints.
 
     Clients name their accounts by keys of twelve digits, which a node with `dev_credentials` accepts. Without it they
-    use the administrator's key, as users do.
+    use the administrator's key, as users do. `program`: what runs instead of `-m nightbus`.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class RunningNode:
         *,
         dev_credentials: bool = True,
         options: Sequence[str] = (),
+        program: Sequence[str] = (),
     ) -> None:
         if TWO_NODES and data is not None:
             import pytest
@@ -59,7 +60,7 @@ class RunningNode:
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, *_PROGRAM, "start", "--port", str(port), *kept, *options],
+            [sys.executable, *(program or _PROGRAM), "start", "--port", str(port), *kept, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,15 +8,18 @@ server waits at a pipe, which the kernel closes.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +95,15 @@ class PostgresServer:
         assert folder is not None
         return str(folder / name)
 
+    def kill(self) -> None:
+        """Kill all its processes with SIGKILL; the folder stays until `stop`."""
+        main = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(main, signal.SIGSTOP)  # it starts no further ones
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for process in (main, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
     def stop(self) -> None:
         """At once, as a crash would; the folder is removed."""
         assert self.process.stdin is not None
@@ -122,18 +134,47 @@ def _the_server() -> PostgresServer:
 
 def start_server(**settings: str) -> PostgresServer:
     """One more server, with these settings of postgresql.conf; who starts it stops it."""
-    folder = Path(tempfile.mkdtemp(prefix="nightbus-pg-", dir="/tmp"))
     user = _unprivileged_user()
-    if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
+    folder = _own_folder(user)
     password = folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o644)
     _init(folder, password, user)
+    return _serve(folder, user, settings)
+
+
+def start_standby(primary: PostgresServer, name: str, **settings: str) -> PostgresServer:
+    """A copy of the primary that follows it, and calls itself `name` there; who starts it stops it."""
+    user = _unprivileged_user()
+    folder = _own_folder(user)
+    source = f"host={primary.folder} port={primary.port} user={USER} application_name={name}"
+    command = [
+        _program("pg_basebackup"),
+        "-D",
+        str(folder / "data"),
+        "-d",
+        source,
+        "-R",
+        "-c",
+        "fast",
+        "--no-sync",
+    ]
+    subprocess.run(command, check=True, capture_output=True, **_as_user(user))
+    return _serve(folder, user, settings)
+
+
+def _own_folder(user: pwd.struct_passwd | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="nightbus-pg-", dir="/tmp"))
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    return folder
+
+
+def _serve(folder: Path, user: pwd.struct_passwd | None, settings: Mapping[str, str]) -> PostgresServer:
     port = _free_port()
     chosen = (
         _SETTINGS
-        | settings
+        | dict(settings)
         | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder)}
     )
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]

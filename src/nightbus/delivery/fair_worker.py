@@ -240,12 +240,12 @@ class FairWorker:
             log.info("what became of it is not written down: %s", stale)
         except Exception as failure:
             name = name_of(item)
-            again = _AGAIN_MS
-            if not is_passing(failure):
+            again, is_outage = _AGAIN_MS, is_passing(failure)
+            if not is_outage:
                 again = min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS)
-            log.exception(
-                "what became of item %d of %s is not written down; it is tried again in %g s",
-                name.item, name.queue, again / 1000,
+            log.error(
+                "what became of item %d of %s is not written down; it is tried again in %g s%s",
+                name.item, name.queue, again / 1000, f": {failure}" if is_outage else "", exc_info=not is_outage,
             )  # fmt: skip
             await self._offer(name, item.token, self._clock.now_ms() + again)
         finally:

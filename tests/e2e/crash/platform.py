@@ -84,7 +84,12 @@ def queue_url(node: RunningNode, name: str) -> str:
 def receive(wire: Wire, url: str, wait: int = 0) -> list[tuple[str, str, int]]:
     """Up to ten messages: (id, receipt handle, number)."""
     asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
-    found = wire.call("ReceiveMessage", asked).get("Messages", [])
+    return messages_of(wire.call("ReceiveMessage", asked))
+
+
+def messages_of(reply: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """What ReceiveMessage answered: (id, receipt handle, number)."""
+    found = reply.get("Messages", [])
     return [(one["MessageId"], one["ReceiptHandle"], json.loads(one["Body"])["detail"]["n"]) for one in found]
 
 

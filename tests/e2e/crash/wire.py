@@ -38,8 +38,8 @@ class NoAnswer(Exception):
 class Wire:
     """One connection to one service of the node; a broken one is made anew by the next call."""
 
-    def __init__(self, port: int, service: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    def __init__(self, port: int, service: str, timeout: float = 60) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._url = f"http://127.0.0.1:{port}/"
         self._target, self._type = _SERVICES[service]
         self._signer = SigV4Auth(_CREDENTIALS, service, "us-east-1")
