@@ -113,6 +113,9 @@ def test_status_shows_the_nodes(nodes: list[RunningNode]) -> None:
         assert {"requests_per_second", "jobs", "invocations"} <= rows[0]["load"].keys()
     text = command(nodes[0], "status")
     assert all(row["name"] in text for row in shown(nodes[0]))
+    (data,) = (line for line in text.splitlines() if line.startswith("  data "))
+    assert "postgresql://" in data
+    assert f"{nodes[0].folder} for what is this machine's own" in data
 
 
 def test_an_unknown_node_is_not_drained(nodes: list[RunningNode]) -> None:

@@ -20,6 +20,7 @@ from nightbus.node.callbacks import serve_callback
 from nightbus.node.function_urls import serve_function_url
 from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
+from nightbus.node.refusal import Refusal
 from nightbus.node.settings import Settings
 from nightbus.stacks.callbacks.urls import PREFIXES
 
@@ -48,17 +49,20 @@ class Application:
         if is_below_console_host(host):
             await send_bytes(scope, send, 404, b"text/plain", _NOTHING_ELSE)
         elif url is not None and (admission.refusal is None or admission.is_of_page):
-            await serve_function_url(self._node, url, admission, scope, receive, send)
+            async with Refusal(scope, send) as answering:
+                await serve_function_url(self._node, url, admission, scope, receive, answering)
         elif admission.refusal is not None:
             await self._refuse(scope, send, admission.refusal)
         elif scope["path"].startswith(PREFIX):
-            await self._answer(AdminRequest(self._node, self._settings, scope, receive, send))
+            async with Refusal(scope, send) as answering:
+                await self._answer(AdminRequest(self._node, self._settings, scope, receive, answering))
         elif is_console_host(host):
             await send_bytes(scope, send, 404, b"text/plain", _NOTHING_ELSE)
         elif is_certificate(scope):
             await send_certificate(self._node, scope, send)
         elif scope["path"].startswith(PREFIXES):
-            await serve_callback(self._node, scope, receive, send)
+            async with Refusal(scope, send) as answering:
+                await serve_callback(self._node, scope, receive, answering)
         else:
             await self._node.gateway(scope, receive, send, admission.allowed_origin)
 

@@ -48,7 +48,7 @@ class Copied:
 def back_up(folder: Path, file: Path) -> Copied:
     """A consistent copy in `file`, which appears whole or not at all. Raises BackupFailed."""
     if not (folder / _DATABASE).is_file():
-        raise BackupFailed(f"{folder} holds no Nightbus data")
+        raise BackupFailed(f"{folder} holds no Nightbus data; a cluster's database is named by --store")
     target = file.absolute()
     try:
         with (

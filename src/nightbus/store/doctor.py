@@ -57,7 +57,11 @@ Check = Callable[[Patient], Iterator[Finding]]
 def examine(folder: Path, further: tuple[Check, ...] = ()) -> Iterator[Finding]:
     """Every finding, those of the checks `further` included."""
     if not (folder / FILE_NAME).is_file():
-        yield Finding(WRONG, f"{folder} holds no Nightbus data", "name the folder with --data")
+        yield Finding(
+            WRONG,
+            f"{folder} holds no Nightbus data",
+            "name the folder with --data, or the database of a cluster with --store",
+        )
         return
     lock: FolderLock | None = None
     try:

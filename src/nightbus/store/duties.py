@@ -126,6 +126,7 @@ async def _renew(store: Store, clock: Clock, item: Item) -> None:
             if not await store.change_lease(*item.queue, item.id, ends, item.token, renewed=True):
                 return
         except StoreUnavailable as failure:  # the lease stands until the next renewals
-            log.error("the lease of item %d of %s is not renewed now: %s", item.id, item.queue.queue, failure)
+            # A node has a lease for each of about twenty duties, and the store itself says once that it is away.
+            log.debug("the lease of item %d of %s is not renewed now: %s", item.id, item.queue.queue, failure)
         except Exception:  # the store's, for a moment
             log.exception("the lease of item %d of %s is not renewed now", item.id, item.queue.queue)

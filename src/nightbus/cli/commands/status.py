@@ -34,7 +34,7 @@ def status_text(status: dict[str, Any], columns: int) -> str:
         return f"{first}\n  access    {_access(status)}"
     lines = [
         f"{first}, process {status['pid']}, up {_duration(int(status['uptime_seconds']))}",
-        f"  data      {status['data'] or 'in memory, gone when the node stops'}",
+        f"  data      {_data(status['data'], status.get('store'))}",
         f"  services  {', '.join(status['services'])}",
         f"  access    {_access(status)}",
         *_nodes(status.get("nodes") or ()),
@@ -73,6 +73,12 @@ def _nodes(nodes: Sequence[dict[str, Any]]) -> list[str]:
         "  " + "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]
+
+
+def _data(folder: str | None, store: str | None) -> str:
+    if store is not None:
+        return f"{store}, and {folder} for what is this machine's own"
+    return folder or "in memory, gone when the node stops"
 
 
 def _access(status: dict[str, Any]) -> str:

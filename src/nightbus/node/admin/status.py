@@ -37,7 +37,7 @@ async def health(request: AdminRequest) -> dict[str, Any]:
 
 
 async def status(request: AdminRequest) -> dict[str, Any]:
-    """The node's address and whom it lets in; for this machine its process and data folder too.
+    """The node's address and whom it lets in; for this machine its process, data folder and shared store too.
 
     For the operator: its uptime, per kind and scope how many records it holds, and of a store that nodes share, the
     nodes.
@@ -53,6 +53,8 @@ async def status(request: AdminRequest) -> dict[str, Any]:
     if _is_from_here(request):
         data = None if request.settings.memory else str(request.settings.data.absolute())
         reply |= {"pid": os.getpid(), "data": data}
+        if request.settings.store is not None:
+            reply["store"] = str(request.settings.store)  # without the password
     if is_operator(request):
         uptime = (node.clock.now_ms() - node.started_ms) / 1000
         reply |= {"uptime_seconds": uptime, "holds": await _holds(node.store)}
