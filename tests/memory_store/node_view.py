@@ -38,10 +38,10 @@ from nightbus.store.interface import (
     QueuedItem,
     QueueName,
     Record,
+    StoreClosed,
     TrimQueue,
 )
-from nightbus.store.sqlite.reads import Range
-from nightbus.store.sqlite.store import StoreClosed
+from nightbus.store.ranges import Range
 
 _MOST_TURNS = 5
 _OFTEN_SLOW = 0.02  # of the calls

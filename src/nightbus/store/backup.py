@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from nightbus.store.sqlite.blobs import digest_path, sync_folder
+from nightbus.store.folder import sync_folder
+from nightbus.store.sqlite.blobs import digest_path
 from nightbus.store.sqlite.schema import FILE_NAME, VERSION, is_ours, look_at
 from nightbus.store.vault import KEY_FILE
 

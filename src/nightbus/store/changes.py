@@ -245,3 +245,7 @@ class StoreUnavailable(Exception):
     """
 
     is_passing = True
+
+
+class StoreClosed(Exception):
+    """The store takes no more commits, since the node is stopping."""

@@ -20,6 +20,7 @@ from nightbus.store.interface import (
     Enqueue,
     Item,
     PutRecord,
+    QueueName,
     Record,
     Store,
     StoreUnavailable,
@@ -34,6 +35,11 @@ LEASE_MS = int(LEASE_SECONDS * 1000)
 _RENEWAL_SECONDS = LEASE_SECONDS / 3
 _WAIT_SECONDS = 600.0
 _FORGETTING_SECONDS = 3600.0
+
+
+def is_duty(name: QueueName) -> bool:
+    """Whether the queue has what the node does as long as it runs."""
+    return name.scope == SYSTEM and name.queue.startswith(QUEUES_BEGIN)
 
 
 async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awaitable[None]]) -> None:

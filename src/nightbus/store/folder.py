@@ -1,4 +1,4 @@
-"""Locks a data folder for one node, and keeps it unreadable for other users."""
+"""Locks a data folder for one node, keeps it unreadable for other users, and syncs what was put into a folder."""
 
 from __future__ import annotations
 
@@ -80,3 +80,12 @@ def folder_holder(folder: Path) -> FolderHolder | None:
         except OSError:
             return None if note is None else FolderHolder(int(note["pid"]), int(note["port"] or 0))
     return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names of the files in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,8 +2,9 @@
 
 Four primitives, each keyed by account and region: records (documents with a revision), logs (append-only),
 queues (work with a due time) and blobs (bytes by content hash). All writes go through `Store.commit`: the changes
-of one call are durable together or not at all, and the call returns after they are. A backend is one module
-beside this one; services know only this file, which also names what `values` and `changes` define.
+of one call are durable together or not at all, and the call returns after they are. There are two backends, each a
+package beside this module: `sqlite` for a node that has its store to itself, `postgres` for nodes that share one.
+Services know only this file, which also names what `values` and `changes` define.
 
 Several nodes may share one store. So what a decision depends on is in the store, and the commit checks it: the revision
 of a record, the lease of an item, the place of an entry (`AppendOnce`). What may be in a node's memory all the same:
@@ -51,6 +52,7 @@ from nightbus.store.changes import (
     ReleaseBlob,
     RequireRecord,
     StaleLease,
+    StoreClosed,
     StoreUnavailable,
     TrimLog,
     TrimQueue,
@@ -102,6 +104,7 @@ __all__ = [
     "RequireRecord",
     "StaleLease",
     "Store",
+    "StoreClosed",
     "StoreUnavailable",
     "Touched",
     "TrimLog",
@@ -131,10 +134,10 @@ class Store(Protocol):
         """All or nothing, durable on return; changes apply in the order given. Commits that are under way at the same
         time may be written in any order (SQLite keeps that of the calls).
 
-        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. Raises
-        StoreUnavailable, when the changes may have been written or not, for a backend that is reached over a network.
-        `patience`: for how
-        many seconds the changes may wait for another commit, to share its sync; by default 0.
+        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. Raises StoreClosed
+        where the node is stopping. A backend that is reached over a network raises StoreUnavailable; the changes may
+        have been written then or not. `patience`: for how many seconds the changes may wait for another commit, to
+        share its sync; by default 0.
         """
         ...
 

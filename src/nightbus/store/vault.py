@@ -17,7 +17,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from nightbus.store.sqlite.blobs import sync_folder
+from nightbus.store.folder import sync_folder
 
 KEY_FILE = "vault.key"
 SIGNING = "signing"  # the name of the secret that signs what the node hands out

@@ -15,7 +15,7 @@ from nightbus.aws.calls import Scope
 from nightbus.store.interface import Entry
 from nightbus.store.postgres import log_reads, reads
 from nightbus.store.postgres.connections import Database
-from nightbus.store.sqlite.reads import Range
+from nightbus.store.ranges import Range
 from postgres_nodes import new_database
 
 HERE, HERE_TEXT = Scope("111111111111", "eu-west-1"), "111111111111/eu-west-1"

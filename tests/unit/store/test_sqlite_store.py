@@ -25,11 +25,12 @@ from nightbus.store.interface import (
     KeepBlob,
     PutRecord,
     ReleaseBlob,
+    StoreClosed,
     TrimQueue,
 )
 from nightbus.store.sqlite import checkpoints
 from nightbus.store.sqlite.schema import FILE_NAME, connect
-from nightbus.store.sqlite.store import FolderInUse, NewerSchema, SqliteStore, StoreClosed
+from nightbus.store.sqlite.store import FolderInUse, NewerSchema, SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 

@@ -14,7 +14,7 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 from nightbus.store.postgres.texts import original
-from nightbus.store.sqlite.names import scope_of, scope_text
+from nightbus.store.scopes import scope_of, scope_text
 
 if TYPE_CHECKING:
     import asyncpg

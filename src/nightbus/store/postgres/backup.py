@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from nightbus.store.folder import sync_folder
 from nightbus.store.postgres.connections import Database
-from nightbus.store.sqlite.blobs import sync_folder
 
 _MAGIC = b"PGDMP"  # of a custom archive: ReadHead in src/bin/pg_dump/pg_backup_archiver.c of PostgreSQL
 _PACKAGES = Path("/usr/lib/postgresql")  # where Debian's packages put the programs of each version

@@ -1,6 +1,7 @@
 """Opens a node's connections to the database: a pool for reads and leases, one that writes, one that listens.
 
-The driver (asyncpg) is imported here and in no module that a node with an embedded store loads.
+A node with an embedded store loads this module for its settings. So the driver (asyncpg) is imported when a connection
+is made, and at the head of no module.
 """
 
 from __future__ import annotations

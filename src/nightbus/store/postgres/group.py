@@ -16,7 +16,7 @@ from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.needs import Needs
 from nightbus.store.postgres.plan import Plan
 from nightbus.store.postgres.work import Work
-from nightbus.store.sqlite.names import NameKey
+from nightbus.store.scopes import NameKey
 
 if TYPE_CHECKING:
     import asyncpg

@@ -16,7 +16,7 @@ from nightbus.store.postgres import lease_statements as statements
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
 from nightbus.store.postgres.retries import repeated
 from nightbus.store.postgres.texts import original, stored
-from nightbus.store.sqlite.names import NameKey
+from nightbus.store.scopes import NameKey
 
 if TYPE_CHECKING:
     import asyncpg

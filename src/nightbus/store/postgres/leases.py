@@ -25,6 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nightbus.clock import Clock
+from nightbus.store.duties import is_duty
 from nightbus.store.interface import (
     Acknowledge,
     Change,
@@ -41,7 +42,6 @@ from nightbus.store.postgres.item_rows import ItemRows, Numbers
 from nightbus.store.postgres.queue_looks import Looks
 from nightbus.store.postgres.untaken import MOST_COUNTED, UntakenItems
 from nightbus.store.postgres.waiting_lines import WaitingLine
-from nightbus.store.sqlite.queue_times import is_duty
 
 if TYPE_CHECKING:
     import asyncpg

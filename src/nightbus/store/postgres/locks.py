@@ -17,7 +17,7 @@ from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.needs import Needs
 from nightbus.store.postgres.plan import NameRow, State
 from nightbus.store.postgres.texts import original, stored
-from nightbus.store.sqlite.names import NameKey, scope_of, scope_text
+from nightbus.store.scopes import NameKey, scope_of, scope_text
 
 if TYPE_CHECKING:
     import asyncpg

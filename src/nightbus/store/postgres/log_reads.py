@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import Entry
 from nightbus.store.postgres.texts import original, stored
-from nightbus.store.sqlite.names import scope_text
-from nightbus.store.sqlite.reads import Range, after_prefix
+from nightbus.store.ranges import Range, after_prefix
+from nightbus.store.scopes import scope_text
 
 if TYPE_CHECKING:
     import asyncpg

@@ -23,7 +23,7 @@ from nightbus.aws.calls import Scope
 from nightbus.bounded import Bounded
 from nightbus.store.interface import FIRST_CHOSEN_OFFSET
 from nightbus.store.postgres.texts import stored
-from nightbus.store.sqlite.names import NameKey, scope_text
+from nightbus.store.scopes import NameKey, scope_text
 
 if TYPE_CHECKING:
     import asyncpg

@@ -23,7 +23,7 @@ from nightbus.store.interface import (
     ReleaseBlob,
     RequireRecord,
 )
-from nightbus.store.sqlite.names import NameKey
+from nightbus.store.scopes import NameKey
 
 ItemKey = tuple[NameKey, int]
 

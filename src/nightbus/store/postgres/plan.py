@@ -38,7 +38,7 @@ from nightbus.store.interface import (
 )
 from nightbus.store.postgres.needs import ItemKey
 from nightbus.store.postgres.texts import stored
-from nightbus.store.sqlite.names import NameKey
+from nightbus.store.scopes import NameKey
 
 K = TypeVar("K")
 V = TypeVar("V")

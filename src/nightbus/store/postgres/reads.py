@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from nightbus.aws.calls import Scope
 from nightbus.store.forms import UnreadableRecord, value_of
 from nightbus.store.interface import Record
-from nightbus.store.sqlite.names import scope_of, scope_text
-from nightbus.store.sqlite.reads import after_prefix
+from nightbus.store.ranges import after_prefix
+from nightbus.store.scopes import scope_of, scope_text
 
 if TYPE_CHECKING:
     import asyncpg

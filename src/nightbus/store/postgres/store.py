@@ -42,7 +42,7 @@ from nightbus.store.postgres.patient_reads import PatientReader
 from nightbus.store.postgres.schema import NewerSchema, prepare
 from nightbus.store.postgres.work import Work
 from nightbus.store.postgres.writer import Writer
-from nightbus.store.sqlite.reads import Range
+from nightbus.store.ranges import Range
 
 if TYPE_CHECKING:
     import asyncpg

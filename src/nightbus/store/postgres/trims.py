@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.store.interface import TrimLog, TrimQueue
 from nightbus.store.postgres.names import DATABASE_NOW, Names
-from nightbus.store.sqlite.names import NameKey
+from nightbus.store.scopes import NameKey
 
 if TYPE_CHECKING:
     import asyncpg

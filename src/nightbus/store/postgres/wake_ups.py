@@ -19,7 +19,7 @@ from nightbus.store.feed import Feed
 from nightbus.store.interface import LogName, QueueName, Touched
 from nightbus.store.postgres.link import Link, LinkLost, channel
 from nightbus.store.postgres.work import NOTHING, Work
-from nightbus.store.sqlite.names import scope_of
+from nightbus.store.scopes import scope_of
 
 if TYPE_CHECKING:
     import asyncpg

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.counters import CommitCounts
 from nightbus.store.changes import StoreUnavailable
-from nightbus.store.interface import Change
+from nightbus.store.interface import Change, StoreClosed
 from nightbus.store.postgres.batches import Batch, Group, answer, size_of
 from nightbus.store.postgres.commit_connection import CommitConnection, OutcomeUnknown
 from nightbus.store.postgres.connections import Database
@@ -47,7 +47,6 @@ from nightbus.store.postgres.group import trims_of
 from nightbus.store.postgres.locks import Stale
 from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.plain_groups import PLAIN
-from nightbus.store.sqlite.writer import StoreClosed
 
 if TYPE_CHECKING:
     from nightbus.store.postgres.group import Note

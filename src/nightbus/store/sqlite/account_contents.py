@@ -13,7 +13,7 @@ from nightbus.store.interface import (
     TrimLog,
     TrimQueue,
 )
-from nightbus.store.sqlite.names import scope_of, scope_text
+from nightbus.store.scopes import scope_of, scope_text
 
 
 def contents_of_account(reader: sqlite3.Connection, account: str) -> list[Change]:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from nightbus.store.folder import sync_folder
 from nightbus.store.interface import Blob
 
 _PIN_SECONDS = 3600.0
@@ -186,11 +187,3 @@ def _take(file: IO[bytes], chunk: bytes, *hashes: hashlib._Hash) -> None:
     file.write(chunk)
     for one in hashes:
         one.update(chunk)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

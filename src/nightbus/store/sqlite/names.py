@@ -11,20 +11,10 @@ import sqlite3
 from nightbus.aws.calls import Scope
 from nightbus.bounded import Bounded
 from nightbus.store.interface import Ended
+from nightbus.store.scopes import NameKey, scope_text
 
 _MOST_KNOWN = 20_000
 _MOST_ENDED = 10_000  # so many ends ago no commit was planned that is still to be written
-
-NameKey = tuple[Scope, str, str]
-
-
-def scope_text(scope: Scope) -> str:
-    return f"{scope.account}/{scope.region}"
-
-
-def scope_of(text: str) -> Scope:
-    account, _, region = text.partition("/")
-    return Scope(account, region)
 
 
 class Names:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nightbus.aws.calls import Scope
-from nightbus.store.duties import QUEUES_BEGIN
-from nightbus.store.interface import SYSTEM, QueueName
+from nightbus.store.duties import is_duty
+from nightbus.store.interface import QueueName
 from nightbus.store.sqlite.queue_order import Order
 
 Orders = Mapping[QueueName, Order]
-
-
-def is_duty(name: QueueName) -> bool:
-    """Whether the queue has what the node does as long as it runs."""
-    return name.scope == SYSTEM and name.queue.startswith(QUEUES_BEGIN)
 
 
 def worked_on(orders: Orders, now: int) -> dict[QueueName, int]:

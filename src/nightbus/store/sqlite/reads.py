@@ -7,28 +7,17 @@ import logging
 import sqlite3
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.store.forms import UnreadableRecord, value_of
 from nightbus.store.interface import Entry, QueuedItem, Record
-from nightbus.store.sqlite.names import look_up, scope_of, scope_text
+from nightbus.store.ranges import Range, after_prefix
+from nightbus.store.scopes import scope_of, scope_text
+from nightbus.store.sqlite.names import look_up
 
 log = logging.getLogger("nightbus.store")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What `Store.read` selects from each log."""
-
-    after: int = 0
-    since: int | None = None
-    until: int | None = None
-    key: str | None = None
-    limit: int = 1000
-    backwards: bool = False
 
 
 def get(connection: sqlite3.Connection, scope: Scope, kind: str, key: str) -> Record | None:
@@ -256,13 +245,3 @@ def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:
     if end is None:
         return f" AND {column} >= ?", [prefix]
     return f" AND {column} >= ? AND {column} < ?", [prefix, end]
-
-
-def after_prefix(prefix: str) -> str | None:
-    """The smallest text after all that begin with `prefix`, in the order of UTF-8 bytes; None when there is none."""
-    for at in range(len(prefix) - 1, -1, -1):
-        point = ord(prefix[at])
-        if point < 0x10FFFF:
-            following = 0xE000 if point + 1 == 0xD800 else point + 1
-            return prefix[:at] + chr(following)
-    return None

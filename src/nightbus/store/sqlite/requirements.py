@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from nightbus.store.interface import Change, RequireRecord
-from nightbus.store.sqlite.names import scope_text
+from nightbus.store.scopes import scope_text
 
 _SIZES = (4, 16, 64)
 

@@ -28,9 +28,10 @@ from nightbus.store.interface import (
     TrimLog,
     TrimQueue,
 )
+from nightbus.store.scopes import scope_text
 from nightbus.store.sqlite.append_checks import AppendChecks
 from nightbus.store.sqlite.blobs import BlobFolder
-from nightbus.store.sqlite.names import Names, scope_text
+from nightbus.store.sqlite.names import Names
 from nightbus.store.sqlite.rows import NewRows
 
 COLLECTED = frozenset({Append, AppendOnce, Enqueue, EnqueueMany, Acknowledge})

@@ -20,6 +20,7 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.counters import CommitCounts
+from nightbus.store.duties import is_duty
 from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
@@ -37,17 +38,18 @@ from nightbus.store.interface import (
     Record,
     ReleaseBlob,
 )
+from nightbus.store.ranges import Range
 from nightbus.store.sqlite import reads
 from nightbus.store.sqlite.account_contents import contents_of_account
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
 from nightbus.store.sqlite.names import Names
-from nightbus.store.sqlite.queue_times import extend_leases, is_duty, next_time, to_be_woken, worked_on
+from nightbus.store.sqlite.queue_times import extend_leases, next_time, to_be_woken, worked_on
 from nightbus.store.sqlite.queues import QueueLeases
 from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
-from nightbus.store.sqlite.writer import StoreClosed, Writer
+from nightbus.store.sqlite.writer import Writer
 
-__all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
+__all__ = ["FolderInUse", "NewerSchema", "SqliteStore"]
 
 log = logging.getLogger("nightbus.store")
 _FEW_LOGS = 16  # that are merged among the short reads
@@ -155,7 +157,7 @@ class SqliteStore:
         limit: int = 1000,
         backwards: bool = False,
     ) -> builtins.list[Entry]:
-        selection = reads.Range(after, since, until, key, limit, backwards)
+        selection = Range(after, since, until, key, limit, backwards)
         if isinstance(logs, str):
             return await self._in_reader(reads.entries, scope, logs, selection)
         names = tuple(logs)

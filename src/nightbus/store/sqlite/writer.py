@@ -52,7 +52,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nightbus.counters import CommitCounts
-from nightbus.store.interface import AppendOnce, Change
+from nightbus.store.interface import AppendOnce, Change, StoreClosed
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.names import Names
 from nightbus.store.sqlite.requirements import standing_first
@@ -74,10 +74,6 @@ class _Batch:
     collected: bool  # nothing but new rows, and rows that go
     once: bool  # it has an AppendOnce
     first_item: int = 0  # the id of the first item that it enqueues; the others follow
-
-
-class StoreClosed(Exception):
-    """The store takes no more commits, since the node is stopping."""
 
 
 class Writer:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from nightbus.store.changes import StoreUnavailable
+from nightbus.store.folder import sync_folder
 from nightbus.store.postgres.blob_homes import PIECE
-from nightbus.store.sqlite.blobs import sync_folder
 
 if TYPE_CHECKING:
     from nightbus.store.postgres.blob_rows import Connection
