@@ -332,6 +332,20 @@ async def test_a_blob_stays_readable_when_the_home_of_new_ones_changes(
         await in_database.open_blob(second)
 
 
+async def test_a_node_says_as_it_starts_that_it_does_not_know_where_blobs_lie(
+    pool: asyncpg.Pool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = FolderHome(tmp_path / "shared")
+    async with pool.acquire() as connection:
+        await folder.check(connection)
+    in_database, in_folder = Blobs(pool, BlobCache(None)), Blobs(pool, BlobCache(None), folder)
+    await in_folder.put(b"here")
+    for blobs, warned in ((in_folder, False), (in_database, True)):
+        await blobs.open()
+        await blobs.close()
+        assert ("lie in the home folder" in caplog.text) is warned
+
+
 async def test_a_released_blob_leaves_no_copy_on_the_disk(blobs: Blobs, tmp_path: Path) -> None:
     first, second = (await blobs.put(b"first")).digest, (await blobs.put(b"second")).digest
     for digest in (first, second):

@@ -206,6 +206,14 @@ async def give_up(reader: Reader, contents: Collection[int]) -> None:
     )
 
 
+async def other_homes(reader: Reader, homes: Collection[str]) -> list[str]:
+    """The homes of blobs that are not among `homes`."""
+    rows = await reader.fetch(
+        "SELECT DISTINCT home FROM blob WHERE home <> ALL($1) ORDER BY home", list(homes)
+    )
+    return [row[0] for row in rows]
+
+
 async def leftovers(reader: Reader, homes: Collection[str]) -> list[tuple[int, str]]:
     """Some of the bytes that are to be deleted, with their homes."""
     rows = await reader.fetch(

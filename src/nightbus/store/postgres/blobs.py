@@ -69,6 +69,13 @@ class Blobs:
 
     async def open(self) -> None:
         await asyncio.to_thread(self._cache.open)
+        elsewhere = await blob_rows.other_homes(self._pool, list(self._homes))
+        if elsewhere:
+            log.warning(
+                "blobs of this cluster lie in the home %s, which this node's setting blobs does not name: it cannot"
+                " open them; give all nodes the same NIGHTBUS_BLOBS",
+                ", ".join(elsewhere),
+            )
         self._sweeping = asyncio.create_task(self._sweep_on())
 
     async def close(self) -> None:
