@@ -337,6 +337,7 @@ class Node:
     def _join(self) -> None:
         """Let the other nodes know how busy this one is, and end it in order when somebody asks for that."""
         running, nodes = self.platform.running, self.storage.nodes
+        running.slots = self.storage.slots
         give_up = functools.partial(self._work.end, but=_DISPATCHER)
         self.draining = Draining(give_up, self.dispatcher.close, lambda: running.count)
         if nodes is not None:

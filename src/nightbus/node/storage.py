@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.clock import Clock
 from nightbus.counters import Counters
+from nightbus.functions.pool.concurrency import SharedSlots
 from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
 from nightbus.node.shared_store import SharedStore
@@ -39,7 +40,8 @@ class CannotOpenStore(Exception):
 class Storage:
     """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given.
     `nodes`: those that share the store, None for a store that the node has to itself. `under_way`: how many items of
-    each of the nodes' own queues this node works on. `table_sizes`: the bytes of each table of a shared store."""
+    each of the nodes' own queues this node works on. `table_sizes`: the bytes of each table of a shared store.
+    `slots`: of limits that hold over all nodes together."""
 
     store: Store
     vault: Vault
@@ -49,6 +51,7 @@ class Storage:
     nodes: Nodes | None = None
     under_way: Callable[[], Mapping[str, int]] = dict
     table_sizes: Callable[[], Awaitable[dict[str, int]]] | None = None
+    slots: SharedSlots | None = None
 
 
 def open_embedded(
@@ -105,7 +108,9 @@ async def open_shared(
         await store.close()
         lock.release()
 
-    return Storage(store, vault, metrics, close, made, store.nodes, store.under_way, store.table_sizes)
+    return Storage(
+        store, vault, metrics, close, made, store.nodes, store.under_way, store.table_sizes, store.slots
+    )
 
 
 async def _vault_key(database: Database, given: str, folder: Path) -> tuple[bytes, Path | None]:

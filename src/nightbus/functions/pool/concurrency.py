@@ -1,7 +1,8 @@
 """Counts the running invocations of each function, and refuses one more where there is no room.
 
 One object per node owns the counts; they are not kept, since nothing runs when the node does not. A function with
-reserved concurrency has that for itself. All others of an account and region share what the account's limit leaves.
+reserved concurrency has that for itself, on all nodes of a shared store together (`SharedSlots`). All others of an
+account and region share what the account's limit leaves, on each node.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nightbus.aws.calls import Scope
 
 T = TypeVar("T")
+_ALL_RESERVED_RUN = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT_LIMIT = 1000
 
 
@@ -25,8 +27,22 @@ class NoRoom(Exception):
         self.reason = reason
 
 
+class SharedSlots(Protocol):
+    """Slots of limits that hold over several nodes together."""
+
+    async def take(self, name: str, most: int) -> bool:
+        """One of the `most` slots of a limit, until it is given back; False where all are used."""
+        ...
+
+    def give_back(self, name: str) -> None: ...
+
+
 class RunningInvocations:
-    """`limit`: how many invocations an account may run at a time in a region."""
+    """`limit`: how many invocations an account may run at a time in a region. `slots`: where several nodes run the
+    functions, what reserved concurrency is counted by; None where this node is alone.
+    """
+
+    slots: SharedSlots | None = None
 
     def __init__(self, limit: int = ACCOUNT_LIMIT) -> None:
         self.limit = limit
@@ -55,12 +71,29 @@ class RunningInvocations:
                 raise NoRoom("ConcurrentInvocationLimitExceeded")
             self._unreserved_in[scope] += 1
         elif self._running[key] >= most:
-            raise NoRoom("ReservedFunctionConcurrentInvocationLimitExceeded")
+            raise NoRoom(_ALL_RESERVED_RUN)
         self._running[key] += 1
         return most is None
 
+    async def take_slot(self, scope: Scope, name: str, most: int) -> None:
+        """After `begin`, where there are `slots`, for an invocation of a function with reserved concurrency.
+
+        Raises NoRoom where `most` run on all nodes together; then, and where anything else is raised, it has ended.
+        """
+        try:
+            if self.slots is None or not await self.slots.take(_limit_name(scope, name), most):
+                raise NoRoom(_ALL_RESERVED_RUN)
+        except BaseException:
+            self._count_end(scope, name, unreserved=False)
+            raise
+
     def end(self, scope: Scope, name: str, *, unreserved: bool) -> None:
-        """Once for each `begin` that raised nothing."""
+        """Once for each `begin`, and `take_slot` after it, that raised nothing."""
+        self._count_end(scope, name, unreserved=unreserved)
+        if self.slots is not None and not unreserved:
+            self.slots.give_back(_limit_name(scope, name))
+
+    def _count_end(self, scope: Scope, name: str, *, unreserved: bool) -> None:
         key = (scope, name)
         self._running[key] -= 1
         if not self._running[key]:
@@ -99,3 +132,7 @@ class RunningInvocations:
         self._detached.discard(task)
         if not task.cancelled():
             task.exception()  # seen here, for nobody may wait for it
+
+
+def _limit_name(scope: Scope, name: str) -> str:
+    return f"reserved concurrency {scope.account} {scope.region} {name}"

@@ -129,6 +129,10 @@ class Nodes:
     def id(self) -> int:
         return self._changes.node
 
+    def is_known(self) -> bool:
+        """Whether no other node can have taken this one for dead: it was heard of not long ago."""
+        return asyncio.get_running_loop().time() - self._last_beat < DEAD_SECONDS - BEAT_SECONDS
+
     async def open(self) -> None:
         """Take a number. To be called when the link is open. Raises LinkLost."""
         self._started = self._clock.now_ms()

@@ -78,6 +78,8 @@ CREATE SEQUENCE node_ids;
 CREATE TABLE node (id bigint PRIMARY KEY, name text NOT NULL, url text NOT NULL, version text NOT NULL,
                    started bigint NOT NULL, heartbeat bigint NOT NULL, home text NOT NULL,
                    draining boolean NOT NULL DEFAULT false, load bytea NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE slot (name text COLLATE "C" NOT NULL, node bigint NOT NULL, slots integer NOT NULL,
+                   PRIMARY KEY (name, node)) WITH (fillfactor = 50);
 CREATE TABLE secret (name text COLLATE "C" PRIMARY KEY, sealed text NOT NULL);
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import functools
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -40,6 +41,7 @@ from nightbus.store.postgres.names import Names, delete_dropped_now_and_then
 from nightbus.store.postgres.nodes import Nodes, Presence
 from nightbus.store.postgres.patient_reads import PatientReader
 from nightbus.store.postgres.schema import NewerSchema, prepare
+from nightbus.store.postgres.slots import Slots
 from nightbus.store.postgres.work import Work
 from nightbus.store.postgres.writer import Writer
 from nightbus.store.ranges import Range
@@ -62,8 +64,11 @@ class PostgresStore:
         queues: QueueLeases,
         nodes: Nodes,
         blobs: Blobs,
+        slots: Slots,
     ) -> None:
+        """`slots` are those of this node of limits that hold over all nodes."""
         self.database = database
+        self.slots = slots
         self.nodes = nodes
         self._pool = pool
         self._reader = PatientReader(pool)
@@ -112,13 +117,15 @@ class PostgresStore:
             undo.push_async_callback(queues.close)
             changes.on_work = queues.wake
             nodes = Nodes(link, changes, database, clock, presence or Presence())
-            nodes.declared_dead = queues.forget_held
+            slots = Slots(pool, lambda: changes.node, nodes.is_known)
+            undo.push_async_callback(slots.close)
+            nodes.declared_dead = functools.partial(_forget_held, queues, slots)
             await nodes.open()
             undo.push_async_callback(nodes.close)
             kept_blobs = await Blobs.at(blobs or BlobPlaces(), pool)
             await kept_blobs.open()
             undo.push_async_callback(kept_blobs.close)
-            store = cls(database, pool, names, changes, queues, nodes, kept_blobs)
+            store = cls(database, pool, names, changes, queues, nodes, kept_blobs, slots)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
             store._upkeep = asyncio.create_task(
@@ -295,7 +302,14 @@ class PostgresStore:
         self._upkeep.cancel()
         await self._queues.close()
         await self._writer.close()
+        await self.slots.close()
         await self.nodes.close()
         await self._blobs.close()
         await self._changes.close()
         await self._pool.close()
+
+
+def _forget_held(queues: QueueLeases, slots: Slots) -> None:
+    """The other nodes have taken over what this one held."""
+    queues.forget_held()
+    slots.forget_held()

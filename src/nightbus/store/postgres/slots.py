@@ -1,0 +1,189 @@
+"""Keeps a limit over all nodes: how many of something may be under way at a time on all of them together.
+
+Each node has a row for each limit (`slot`) with the number that it may have under way. It raises its number in a
+transaction that holds the limit's own row (node 0) and counts the rows of the others, so the numbers never exceed the
+limit together. Numbers of nodes that are gone do not count: they ended with the node's row in `node`.
+
+A node keeps what it has used within the last moments, and asks nothing while it has enough. What it does not use it
+gives back, so whoever finds no slot looks again for as long as that takes before it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nightbus.store.interface import StoreUnavailable
+from nightbus.store.postgres.retries import patiently
+
+if TYPE_CHECKING:
+    import asyncpg
+
+log = logging.getLogger("nightbus.store")
+KEPT_SECONDS = 0.1  # a slot goes back when it was not used for once to twice as long
+_WAIT_SECONDS = 0.35
+_PAUSE_SECONDS = 0.03
+
+_LOCK = """
+INSERT INTO slot (name, node, slots) VALUES ($1, 0, 0) ON CONFLICT (name, node) DO UPDATE SET slots = 0
+"""
+# $3: at least so many, which are under way; $4: as many are wanted; $5: the limit. No row for a node that is not known.
+_TAKE = """
+WITH gone AS (DELETE FROM slot WHERE name = $1 AND node <> 0
+              AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = slot.node)),
+     others AS (SELECT coalesce(sum(slots), 0)::integer AS taken FROM slot
+                WHERE name = $1 AND node <> 0 AND node <> $2
+                AND EXISTS (SELECT 1 FROM node WHERE node.id = slot.node))
+INSERT INTO slot (name, node, slots)
+SELECT $1, $2, greatest($3::integer, least($4::integer, $5::integer - taken)) FROM others
+WHERE EXISTS (SELECT 1 FROM node WHERE id = $2)
+ON CONFLICT (name, node) DO UPDATE SET slots = excluded.slots
+RETURNING slots, (SELECT taken FROM others) AS taken
+"""
+_GIVE_BACK = "UPDATE slot SET slots = $3 WHERE name = $1 AND node = $2 AND slots > $3"
+_GIVE_ALL_BACK = "DELETE FROM slot WHERE name = $1 AND node = $2"
+
+
+@dataclass(slots=True)
+class _Limit:
+    """`held`: as the database has it, or fewer. `most` is the limit as it was last asked for."""
+
+    held: int = 0
+    used: int = 0
+    peak: int = 0  # of `used`, since slots were last given back
+    waiting: int = 0
+    taken: int = 0  # by the other nodes, when this one asked last
+    most: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asking: asyncio.Task[None] | None = None
+    giving: asyncio.TimerHandle | None = None
+
+    def use_one(self) -> bool:
+        if self.used >= min(self.held, self.most):
+            return False
+        self.used += 1
+        self.peak = max(self.peak, self.used)
+        return True
+
+
+class Slots:
+    """`node` is this node's number. `is_known` says whether the others surely count this node as one that lives."""
+
+    def __init__(self, pool: asyncpg.Pool, node: Callable[[], int], is_known: Callable[[], bool]) -> None:
+        self._pool = pool
+        self._node = node
+        self._is_known = is_known
+        self._limits: dict[str, _Limit] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def take(self, name: str, most: int) -> bool:
+        """One slot of the limit `name`, of which there are `most` on all nodes, until `give_back`; False if all are
+        used. Raises StoreUnavailable."""
+        limit = self._limits.setdefault(name, _Limit())
+        limit.most = most
+        if self._is_known() and limit.use_one():
+            return True
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _WAIT_SECONDS
+        limit.waiting += 1
+        try:
+            while True:
+                if limit.asking is None:
+                    limit.asking = self._begin(self._ask(name, limit))
+                await asyncio.shield(limit.asking)
+                if limit.use_one():
+                    return True
+                if limit.taken == 0 or clock() > deadline:
+                    return False
+                await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            limit.waiting -= 1
+            self._give_back_later(name, limit)
+
+    def give_back(self, name: str) -> None:
+        """Once for each `take` that was answered by True."""
+        limit = self._limits[name]
+        limit.used -= 1
+        self._give_back_later(name, limit)
+
+    def forget_held(self) -> None:
+        """The others have taken this node for dead: what is under way is counted anew, under its new number."""
+        for name, limit in self._limits.items():
+            limit.held = 0
+            if limit.used and limit.asking is None:
+                limit.asking = self._begin(self._ask(name, limit))
+
+    async def close(self) -> None:
+        """What the node holds ends with its row."""
+        self._closed = True
+        for limit in self._limits.values():
+            if limit.giving is not None:
+                limit.giving.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, work: asyncio._CoroutineLike[None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it raises it
+
+    async def _ask(self, name: str, limit: _Limit) -> None:
+        try:
+            async with limit.lock:
+                node = 0
+                while node != self._node():
+                    node = self._node()
+                    await self._ask_as(node, name, limit)
+        finally:
+            limit.asking = None
+
+    async def _ask_as(self, node: int, name: str, limit: _Limit) -> None:
+        wanted = min(limit.used + limit.waiting, limit.most)
+        limit.held = min(limit.held, max(wanted, limit.used))  # nobody uses more while the row has fewer
+        row = await patiently(lambda: self._raise(name, node, limit.used, wanted, limit.most))
+        limit.held, limit.taken = (0, limit.most) if row is None else (row["slots"], row["taken"])
+
+    async def _raise(self, name: str, node: int, used: int, wanted: int, most: int) -> asyncpg.Record | None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK, name)
+            return await connection.fetchrow(_TAKE, name, node, used, wanted, most)
+
+    def _give_back_later(self, name: str, limit: _Limit) -> None:
+        if limit.giving is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            limit.giving = loop.call_later(KEPT_SECONDS, lambda: self._begin(self._give(name, limit)))
+
+    async def _give(self, name: str, limit: _Limit) -> None:
+        try:
+            async with limit.lock:
+                kept = limit.peak
+                limit.peak = limit.used
+                if kept < limit.held:
+                    limit.held = kept  # before the statement: nobody takes what goes back
+                    await self._write(name, kept)
+        except StoreUnavailable:
+            log.debug("slots of %s are given back later", name)
+        finally:
+            limit.giving = None
+            if limit.held > limit.used:
+                self._give_back_later(name, limit)
+            elif not (limit.held or limit.used or limit.waiting or limit.lock.locked()):
+                self._limits.pop(name, None)
+
+    async def _write(self, name: str, kept: int) -> None:
+        node = self._node()
+        if kept:
+            await patiently(lambda: self._pool.execute(_GIVE_BACK, name, node, kept))
+        else:
+            await patiently(lambda: self._pool.execute(_GIVE_ALL_BACK, name, node))

@@ -1,0 +1,126 @@
+"""Limits that hold over all nodes of a PostgreSQL database: never more than the limit, and no slot lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from nightbus.clock import SystemClock
+from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.slots import Slots
+from nightbus.store.postgres.store import PostgresStore
+from postgres_nodes import new_database
+
+
+@pytest.fixture(params=["notifications", "polls"])
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    async with new_database(polls=request.param == "polls") as made:
+        yield made
+
+
+@asynccontextmanager
+async def nodes(database: Database, count: int = 2) -> AsyncIterator[list[PostgresStore]]:
+    async with AsyncExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            opened.append(await PostgresStore.open(database, SystemClock()))
+            stack.push_async_callback(opened[-1].close)
+        yield opened
+
+
+async def sooner_or_later(slots: Slots, name: str, most: int) -> None:
+    async with asyncio.timeout(20):
+        while not await slots.take(name, most):
+            await asyncio.sleep(0)
+
+
+async def test_nodes_never_have_more_than_the_limit_together(database: Database) -> None:
+    under_way = highest = done = 0
+    chance = random.Random(7)
+
+    async def work(slots: Slots) -> None:
+        nonlocal under_way, highest, done
+        for _ in range(15):
+            if await slots.take("f", 3):
+                under_way += 1
+                highest = max(highest, under_way)
+                await asyncio.sleep(chance.random() * 0.01)
+                under_way -= 1
+                slots.give_back("f")
+                done += 1
+            await asyncio.sleep(chance.random() * 0.01)
+
+    async with nodes(database, 3) as stores, asyncio.timeout(60):
+        await asyncio.gather(*(work(store.slots) for store in stores for _ in range(3)))
+        assert highest == 3 and done > 45
+        await sooner_or_later(stores[0].slots, "f", 1)
+
+
+async def test_what_a_node_does_not_use_goes_to_another_one(database: Database) -> None:
+    async with nodes(database) as (first, second):
+        assert await first.slots.take("f", 1)
+        assert not await second.slots.take("f", 1)
+        assert await second.slots.take("g", 1)
+        first.slots.give_back("f")
+        assert await second.slots.take("f", 1)  # it waits until the slot has gone back
+        assert not await first.slots.take("f", 1)
+        assert await first.slots.take("f", 2)
+
+
+async def test_a_node_asks_nothing_while_it_has_enough(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(database) as (first, _):
+        asked = 0
+        ask = first.slots._ask
+
+        async def counted(*arguments: object) -> None:
+            nonlocal asked
+            asked += 1
+            await ask(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(first.slots, "_ask", counted)
+        for _ in range(200):
+            assert await first.slots.take("f", 5)
+            first.slots.give_back("f")
+        assert asked < 20  # one, unless the machine stood still for longer than a slot is kept
+
+
+async def test_slots_of_a_node_that_is_gone_are_free(database: Database) -> None:
+    async with nodes(database) as (first, second):
+        assert await first.slots.take("f", 1)
+        assert not await second.slots.take("f", 1)
+        async with first._pool.acquire() as connection:
+            await connection.execute("DELETE FROM node WHERE id = $1", first.nodes.id)
+        assert await second.slots.take("f", 1)
+        second.slots.give_back("f")
+
+
+async def test_a_node_that_was_taken_for_dead_counts_what_still_runs(database: Database) -> None:
+    async with nodes(database) as (first, second):
+        assert await first.slots.take("f", 1)
+        before = first.nodes.id
+        async with first._pool.acquire() as connection:
+            await connection.execute("DELETE FROM node WHERE id = $1", before)
+        async with asyncio.timeout(20):
+            while first.nodes.id == before or await second.slots.take("f", 1):
+                if first.nodes.id != before:
+                    second.slots.give_back("f")
+                await asyncio.sleep(0.01)
+        first.slots.give_back("f")
+        await sooner_or_later(second.slots, "f", 1)
+
+
+async def test_a_lower_limit_holds_from_the_next_one_on(database: Database) -> None:
+    async with nodes(database) as (first, second):
+        for _ in range(3):
+            assert await first.slots.take("f", 3)
+        assert not await second.slots.take("f", 1)
+        for _ in range(3):
+            first.slots.give_back("f")
+        assert await first.slots.take("f", 1)
+        assert not await first.slots.take("f", 1) and not await second.slots.take("f", 1)
