@@ -5,13 +5,14 @@ Waiting, waking and what is kept in memory of queues are in `leases`.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
-from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, QueueName
+from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, QueueName, StoreUnavailable
 from nightbus.store.postgres import lease_statements as statements
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
 from nightbus.store.postgres.retries import repeated
@@ -39,13 +40,15 @@ class Numbers(Protocol):
 
 
 class ItemRows:
-    """Over a pool of connections. `holder` is the number of this node, noted in what it leases of its own queues."""
+    """Over a pool of connections. `holder` is the number of this node, noted in what it leases of its own queues.
+    `lost` is told the queue and the token of a lease that may have been made, though its answer did not come."""
 
     def __init__(self, pool: asyncpg.Pool, clock: Clock, numbers: Numbers, holder: Callable[[], int]) -> None:
         self._pool = pool
         self._clock = clock
         self._numbers = numbers
         self._holder = holder
+        self.lost: Callable[[int, int], None] = lambda queue, token: None
         self.cursors = GroupCursors()
 
     async def number(self, name: QueueName) -> int | None:
@@ -64,10 +67,10 @@ class ItemRows:
             return []
         lease = self._new_lease(name, lease_ms)
         if by_group:
-            return _items(
-                name, await self._on_one(take_groups, self.cursors, number, lease, limit), in_order=True
-            )
-        return _items(name, await self._fetch(statements.TAKE, number, *lease, limit))
+            with self._told_when_lost(number, lease):
+                rows = await self._on_one(take_groups, self.cursors, number, lease, limit)
+            return _items(name, rows, in_order=True)
+        return _items(name, await self._lease(statements.TAKE, number, lease, limit))
 
     async def take_one(self, name: QueueName, item: int, lease_ms: int, group: str | None) -> Item | None:
         """This item, if it is due and free. `group`: of a queue that is leased by group."""
@@ -76,9 +79,10 @@ class ItemRows:
             return None
         lease = self._new_lease(name, lease_ms)
         if group is None:
-            rows = await self._fetch(statements.TAKE_ONE, number, *lease, item)
+            rows = await self._lease(statements.TAKE_ONE, number, lease, item)
         else:
-            rows = await self._on_one(take_one_of_group, number, lease, item, stored(group))
+            with self._told_when_lost(number, lease):
+                rows = await self._on_one(take_one_of_group, number, lease, item, stored(group))
         return next(iter(_items(name, rows)), None)
 
     async def take_again(self, name: QueueName, item: int, token: int, lease_ms: int) -> Item | None:
@@ -87,7 +91,7 @@ class ItemRows:
         if number is None:
             return None
         lease = self._new_lease(name, lease_ms)
-        rows = await self._fetch(statements.TAKE_AGAIN, number, *lease, item, token)
+        rows = await self._lease(statements.TAKE_AGAIN, number, lease, item, token)
         return next(iter(_items(name, rows)), None)
 
     async def change(
@@ -164,6 +168,20 @@ class ItemRows:
         now = self._clock.now_ms()
         holder = self._holder() if name.scope == SYSTEM else None
         return NewLease(now, now + lease_ms, secrets.randbits(62), holder)
+
+    async def _lease(
+        self, statement: str, queue: int, lease: NewLease, *arguments: object
+    ) -> list[asyncpg.Record]:
+        with self._told_when_lost(queue, lease):
+            return await self._fetch(statement, queue, *lease, *arguments)
+
+    @contextlib.contextmanager
+    def _told_when_lost(self, queue: int, lease: NewLease) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self.lost(queue, lease.token)
+            raise
 
     async def _rows(self, name: QueueName, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """None for a queue that is not there."""

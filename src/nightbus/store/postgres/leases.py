@@ -39,6 +39,7 @@ from nightbus.store.interface import (
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.held_items import HeldItems
 from nightbus.store.postgres.item_rows import ItemRows, Numbers
+from nightbus.store.postgres.lost_leases import LostLeases
 from nightbus.store.postgres.queue_looks import Looks
 from nightbus.store.postgres.untaken import MOST_COUNTED, UntakenItems
 from nightbus.store.postgres.waiting_lines import WaitingLine
@@ -82,6 +83,8 @@ class QueueLeases:
         self._pool = pool
         self._clock = clock
         self._freed = freed
+        self._lost = LostLeases(pool, self._ended_early)
+        items.lost = self._lost.add
         self._lines: dict[QueueName, WaitingLine] = {}
         self._held = HeldItems()
         self._untaken = UntakenItems(partial(items.count_untaken, most=MOST_COUNTED))
@@ -102,6 +105,7 @@ class QueueLeases:
                 await asyncio.gather(*[line.close() for line in self._lines.values()])
                 await asyncio.gather(self._looking, *self._giving_back, *self._jumps, return_exceptions=True)
                 await self._untaken.close()
+                await self._lost.close()
                 await self._pool.close()
                 return
         self._pool.terminate()  # the database does not answer
@@ -130,6 +134,10 @@ class QueueLeases:
         finally:
             if sleeping is not None:
                 sleeping.cancel()
+
+    def _ended_early(self, number: int) -> None:
+        self.wake({number})
+        self._freed(number)
 
     def _line_ended(self, name: QueueName) -> None:
         del self._lines[name]
@@ -287,6 +295,7 @@ class QueueLeases:
             "queues waited for": len(self._lines),
             "requests for items": self.waiting,
             "items worked on": len(self._held),
+            "leases without an answer": len(self._lost),
             "queues of many groups": len(self.items.cursors),
             "queues counted": len(self._untaken),
         }
