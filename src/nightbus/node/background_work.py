@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nightbus.clock import Clock
 from nightbus.store.duties import on_duty
@@ -13,7 +12,6 @@ from nightbus.store.interface import Store, StoreUnavailable
 
 log = logging.getLogger("nightbus.node")
 _AGAIN_SECONDS = 5.0
-_CLOSE_SECONDS = 5.0
 
 
 class BackgroundWork:
@@ -41,17 +39,40 @@ class BackgroundWork:
             try:
                 return await work()
             except StoreUnavailable as failure:
+                if _is_to_end():
+                    raise
                 log.error("%s: %s; it begins again in %.0f s", name, failure, _AGAIN_SECONDS)
             except Exception:
+                if _is_to_end():
+                    raise
                 log.exception("%s failed; it begins again in %.0f s", name, _AGAIN_SECONDS)
             await self._clock.sleep(_AGAIN_SECONDS)
 
     async def end(self, but: str = "") -> None:
-        """`but`: the name of work that is to go on."""
+        """`but`: the name of work that is to go on. Where this is cancelled, the log says what has not ended."""
         ended = [task for task in self._tasks if task.get_name() != but]
         for task in ended:
             task.cancel()
-        await asyncio.gather(*ended, return_exceptions=True)
+        try:
+            await asyncio.gather(*ended, return_exceptions=True)
+        finally:
+            _say_unfinished(ended)
+
+
+def _say_unfinished(tasks: Sequence[asyncio.Task[None]]) -> None:
+    late = [task.get_name() for task in tasks if not task.done()]
+    if late:
+        log.warning("work that is cut off before it was put in order: %s", ", ".join(late))
+    failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
+    if failed:
+        names = ", ".join(task.get_name() for task in failed)
+        log.warning("work that ended without being put in order (%s): %s", failed[0].exception(), names)
+
+
+def _is_to_end() -> bool:
+    """Whether the work was cancelled: what it does at its end may fail, and that takes the cancellation's place."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _guarded(name: str, work: Awaitable[None]) -> None:
@@ -60,11 +81,6 @@ async def _guarded(name: str, work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         raise
     except Exception:
+        if _is_to_end():
+            raise
         log.exception("%s stopped working; restart the node", name)
-
-
-async def in_time(*closes: Callable[[], Awaitable[None]]) -> None:
-    """One after the other, each within `_CLOSE_SECONDS`."""
-    for close in closes:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(close(), _CLOSE_SECONDS)

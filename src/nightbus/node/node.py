@@ -46,7 +46,7 @@ from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
-from nightbus.node.background_work import BackgroundWork, in_time
+from nightbus.node.background_work import BackgroundWork
 from nightbus.node.counted_functions import CountedFunctions
 from nightbus.node.draining import Draining
 from nightbus.node.membership import NodeLoad, real_clock
@@ -56,6 +56,7 @@ from nightbus.node.operator_key import write_operator_key
 from nightbus.node.resource_access import ServiceResources
 from nightbus.node.settings import ALL, ENFORCE, LOOPBACK, MEMORY_FOLDER_PREFIX
 from nightbus.node.shared_store import SharedStore
+from nightbus.node.stopping import Stopping
 from nightbus.node.storage import Storage, open_embedded, open_shared
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES, WITHOUT_WORK
@@ -377,16 +378,16 @@ class Node:
         work.add_lasting(_DISPATCHER, self.dispatcher.run)
 
     async def stop(self) -> None:
-        """In order: no new deliveries, stacks parked, workers ended, functions ended, store closed.
+        """In order: no new deliveries, stacks parked, workers ended, functions ended, store closed; in 15 s or so.
 
         Workers end before functions do: a worker would take the end of its function for a failure of it.
         """
         self.loop_lag.close()
         self.ending.set()
-        await in_time(self.dispatcher.close, self.stacks.close)
-        await self._work.end()
-        await in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
-        await in_time(self._last_uses.close)
+        stopping = Stopping(self._shared is not None)
+        await stopping.end(4, deliveries=self.dispatcher.close, stacks=self.stacks.close, work=self._work.end)
+        await stopping.end(5, functions=self.functions.close, forwarding=self.forwarding.close)
+        await stopping.end(2, logs=self._log_writer.close, trail=self.trail.close, uses=self._last_uses.close)
         if self._mailer is not None:
             self._mailer.close()
         await self.storage.close()

@@ -27,6 +27,7 @@ from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
 from nightbus.node.otlp.variables import Otlp, otlp_wanted
 from nightbus.node.settings import Settings
+from nightbus.node.stopping import end_leftovers
 from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
 from nightbus.node.workers import Worker, WorkerListener
@@ -298,7 +299,10 @@ def run(
 ) -> None:
     """`serve` on the fastest event loop that there is."""
     with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
-        runner.run(serve(settings, listener, ready, mounts, worker))
+        try:
+            runner.run(serve(settings, listener, ready, mounts, worker))
+        finally:
+            runner.run(end_leftovers())
 
 
 def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]:

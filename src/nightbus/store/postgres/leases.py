@@ -52,7 +52,7 @@ _CONNECTIONS = 4
 _LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.02  # where nobody notifies
 _SOON_MS = 1_000
-_CLOSING_SECONDS = 5.0
+_CLOSING_SECONDS = 2.0
 # A statement goes by an index whatever the statistics say, which a table that was empty a moment ago has none of.
 _SETTINGS = {"synchronous_commit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 

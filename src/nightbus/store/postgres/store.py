@@ -10,6 +10,7 @@ import asyncio
 import builtins
 import contextlib
 import functools
+import logging
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -49,6 +50,8 @@ from nightbus.store.ranges import Range
 if TYPE_CHECKING:
     import asyncpg
 
+log = logging.getLogger("nightbus.store")
+_CLOSING_SECONDS = 4.0
 __all__ = ["NewerSchema", "PostgresStore"]
 
 
@@ -296,10 +299,26 @@ class PostgresStore:
         }
 
     async def close(self) -> None:
+        """Write what waits, leave the other nodes. Takes some seconds at most, also where the database is gone."""
         if self._closed:
             return
         self._closed = True
         self._upkeep.cancel()
+        closing = asyncio.create_task(self._close_in_order(), name="end of the store")
+        _, late = await asyncio.wait({closing}, timeout=_CLOSING_SECONDS)
+        if late:
+            closing.cancel()
+            log.warning(
+                "the database does not answer: its connections are cut off, and %d commits that waited are not known"
+                " to be kept",
+                self._writer.under_way,
+            )
+            self._writer.terminate()
+            self._pool.terminate()
+        else:
+            closing.result()
+
+    async def _close_in_order(self) -> None:
         await self._queues.close()
         await self._writer.close()
         await self.slots.close()
