@@ -203,7 +203,9 @@ class Load:
                 self._ledger.stacks[name] = True
             except _CLIENT_ERRORS as failure:
                 status = (
-                    getattr(failure, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 503)
+                    (getattr(failure, "response", None) or {})
+                    .get("ResponseMetadata", {})
+                    .get("HTTPStatusCode", 503)
                 )
                 assert status == 503, failure
 

@@ -68,6 +68,7 @@ def test_a_slow_database(cluster: Cluster) -> None:
     assert ledger.errors == 0
 
 
+@all_of_them
 def test_deadlocks(cluster: Cluster) -> None:
     server = cluster.server.primary
     asked = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'"
