@@ -1,7 +1,7 @@
 """The database of a cluster dies, is slow, and breaks transactions off, under load: what was acknowledged is kept.
 
 The primary is killed NIGHTBUS_CLUSTER_FAILOVERS times (1 unless it says otherwise), with a synchronous standby that is
-promoted. With NIGHTBUS_CLUSTER_ALL it is also slow for a while, and breaks transactions off as distributed ones do.
+promoted. It is also slow for a while, and breaks transactions off as distributed ones do.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from waiting import wait_for
 
 FAILOVERS = int(os.environ.get("NIGHTBUS_CLUSTER_FAILOVERS", "1"))
 SEED = int(os.environ.get("NIGHTBUS_CRASH_SEED", time.time_ns() % 1_000_000))
-all_of_them = pytest.mark.skipif(
-    not os.environ.get("NIGHTBUS_CLUSTER_ALL"), reason="takes a minute; NIGHTBUS_CLUSTER_ALL runs it"
-)
 _SLOW_SECONDS = 0.02  # each way, for each piece of what is sent
 pytestmark = [
     pytest.mark.skipif(TWO_NODES, reason="these are several nodes already"),
@@ -52,7 +49,6 @@ def test_a_primary_that_is_killed_and_a_standby_that_takes_over(cluster: Cluster
     print(f"{FAILOVERS} failovers:", check(cluster.nodes, ledger))
 
 
-@all_of_them
 def test_a_slow_database(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
     load = Load(cluster.nodes, ledger, SEED + 1)
@@ -68,7 +64,6 @@ def test_a_slow_database(cluster: Cluster) -> None:
     assert ledger.errors == 0
 
 
-@all_of_them
 def test_deadlocks(cluster: Cluster) -> None:
     server = cluster.server.primary
     asked = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'"
@@ -86,7 +81,6 @@ def test_deadlocks(cluster: Cluster) -> None:
     assert ledger.errors == 0
 
 
-@all_of_them
 def test_serialization_failures(cluster: Cluster) -> None:
     """Each transaction of the nodes at the strictest level, as distributed databases have it."""
     server = cluster.server.primary
