@@ -96,8 +96,11 @@ class Cluster:
         self._folder = folder
         self._programs = programs
         self._environ = {"NIGHTBUS_CLUSTER_KEY": secrets.token_hex(32), **environ}
-        for at in range(len(programs)):
-            self.ways.append(self.gates.make(server.primary.port))
+
+    def start(self) -> None:
+        """What was started when this fails is ended by `stop`."""
+        for at in range(len(self._programs)):
+            self.ways.append(self.gates.make(self.server.primary.port))
             self.nodes.append(self._start(at))
         platform.set_up(self.nodes[0])
 
@@ -145,6 +148,7 @@ def running_cluster(
     try:
         cluster = Cluster(server, folder, programs, environ)
         try:
+            cluster.start()
             yield cluster
         finally:
             cluster.stop()
