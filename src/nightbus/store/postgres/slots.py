@@ -6,6 +6,10 @@ limit together. Numbers of nodes that are gone do not count: they ended with the
 
 A node keeps what it has used within the last moments, and asks nothing while it has enough. What it does not use it
 gives back, so whoever finds no slot looks again for as long as that takes before it is refused.
+
+A node that was taken for dead, and had slots under way, writes them down again even where the others have meanwhile
+taken as many as the limit allows. So each node that has slots looks once a second, in one statement for all limits, at
+what the others have. It uses none above what they leave, however long it has had it, until all are within the limit.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ log = logging.getLogger("nightbus.store")
 KEPT_SECONDS = 0.1  # a slot goes back when it was not used for once to twice as long
 _WAIT_SECONDS = 0.35
 _PAUSE_SECONDS = 0.03
+_LOOK_SECONDS = 1.0  # at what the others have
 
 _LOCK = """
 INSERT INTO slot (name, node, slots) VALUES ($1, 0, 0) ON CONFLICT (name, node) DO UPDATE SET slots = 0
@@ -43,6 +48,10 @@ WHERE EXISTS (SELECT 1 FROM node WHERE id = $2)
 ON CONFLICT (name, node) DO UPDATE SET slots = excluded.slots
 RETURNING slots, (SELECT taken FROM others) AS taken
 """
+_LOOK = """
+SELECT name, coalesce(sum(slots) FILTER (WHERE node <> $2), 0)::integer AS taken FROM slot
+WHERE name = ANY($1::text[]) AND node <> 0 AND EXISTS (SELECT 1 FROM node WHERE node.id = slot.node) GROUP BY name
+"""
 _GIVE_BACK = "UPDATE slot SET slots = $3 WHERE name = $1 AND node = $2 AND slots > $3"
 _GIVE_ALL_BACK = "DELETE FROM slot WHERE name = $1 AND node = $2"
 
@@ -55,14 +64,14 @@ class _Limit:
     used: int = 0
     peak: int = 0  # of `used`, since slots were last given back
     waiting: int = 0
-    taken: int = 0  # by the other nodes, when this one asked last
+    taken: int = 0  # by the other nodes, when this one asked or looked last
     most: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     asking: asyncio.Task[None] | None = None
     giving: asyncio.TimerHandle | None = None
 
     def use_one(self) -> bool:
-        if self.used >= min(self.held, self.most):
+        if self.used >= min(self.held, self.most - self.taken):
             return False
         self.used += 1
         self.peak = max(self.peak, self.used)
@@ -78,6 +87,7 @@ class Slots:
         self._is_known = is_known
         self._limits: dict[str, _Limit] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def take(self, name: str, most: int) -> bool:
@@ -117,9 +127,19 @@ class Slots:
             if limit.used and limit.asking is None:
                 limit.asking = self._begin(self._ask(name, limit))
 
+    async def look(self) -> None:
+        """See what the others have of the limits of which this node has slots. Raises StoreUnavailable."""
+        names = [name for name, limit in self._limits.items() if limit.held]
+        rows = await patiently(lambda: self._pool.fetch(_LOOK, names, self._node())) if names else []
+        for row in rows:
+            if (limit := self._limits.get(row["name"])) is not None:
+                limit.taken = row["taken"]
+
     async def close(self) -> None:
         """What the node holds ends with its row."""
         self._closed = True
+        if self._looking is not None:
+            self._looking.cancel()
         for limit in self._limits.values():
             if limit.giving is not None:
                 limit.giving.cancel()
@@ -138,6 +158,21 @@ class Slots:
         if not task.cancelled():
             task.exception()  # whoever waits for it raises it
 
+    def _look_later(self) -> None:
+        if self._looking is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._looking = loop.call_later(_LOOK_SECONDS, lambda: self._begin(self._look_again()))
+
+    async def _look_again(self) -> None:
+        try:
+            await self.look()
+        except StoreUnavailable:
+            log.debug("the slots of the other nodes are not known now")
+        finally:
+            self._looking = None
+            if any(limit.held for limit in self._limits.values()):
+                self._look_later()
+
     async def _ask(self, name: str, limit: _Limit) -> None:
         try:
             async with limit.lock:
@@ -153,6 +188,7 @@ class Slots:
         limit.held = min(limit.held, max(wanted, limit.used))  # nobody uses more while the row has fewer
         row = await patiently(lambda: self._raise(name, node, limit.used, wanted, limit.most))
         limit.held, limit.taken = (0, limit.most) if row is None else (row["slots"], row["taken"])
+        self._look_later()
 
     async def _raise(self, name: str, node: int, used: int, wanted: int, most: int) -> asyncpg.Record | None:
         async with self._pool.acquire() as connection, connection.transaction():
