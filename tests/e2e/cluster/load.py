@@ -12,12 +12,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from cluster import platform
+from cluster.ledger import Ledger
 from crash import stack_template
 from crash.platform import messages_of, queue_url
 from crash.wire import NoAnswer, Refused, Wire
@@ -33,47 +33,6 @@ _REST_SECONDS = 0.02  # after a refusal
 _CLIENT_ERRORS = (BotoCoreError, ClientError)
 
 
-@dataclass
-class Request:
-    """One PutEvents: the cluster takes all of its numbers in one commit, or none."""
-
-    sender: int
-    numbers: range
-    acknowledged: bool = False
-
-
-@dataclass
-class Ledger:
-    """What was asked and told. `answered` has the times (monotonic) of acknowledged PutEvents, `errors` counts."""
-
-    first: int = 1
-    requests: list[Request] = field(default_factory=list)
-    fanned: set[int] = field(default_factory=set)
-    ordered: list[int] = field(default_factory=list)  # as they came
-    deleted: set[str] = field(default_factory=set)  # ids of messages whose deletion was acknowledged
-    stacks: dict[str, bool] = field(default_factory=dict)  # by name, whether its creation was acknowledged
-    answered: list[float] = field(default_factory=list)
-    errors: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def begin(self, sender: int, count: int) -> Request:
-        with self.lock:
-            start = self.requests[-1].numbers.stop if self.requests else self.first
-            request = Request(sender, range(start, start + count))
-            self.requests.append(request)
-            return request
-
-    @property
-    def next_number(self) -> int:
-        return self.requests[-1].numbers.stop if self.requests else self.first
-
-    @property
-    def longest_pause(self) -> float:
-        """Seconds in which no PutEvents was acknowledged."""
-        times = sorted(self.answered)
-        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
-
-
 class Load:
     """Runs from its making until `end`. `nodes` is the test's list, in which a node that is started again is new."""
 
@@ -85,8 +44,8 @@ class Load:
         self._failures: list[BaseException] = []
         works: list[Callable[[], None]] = [
             *(partial(self._send, at, random.Random(f"{seed}/{at}")) for at in range(senders)),
-            partial(self._consume, platform.FANNED, self._took_fanned),
-            partial(self._consume, platform.ORDERED, self._took_ordered),
+            partial(self._consume, platform.FANNED, ledger.fanned),
+            partial(self._consume, platform.ORDERED, ledger.ordered),
             partial(self._deploy, seed),
         ]
         self._threads = [threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
@@ -162,7 +121,7 @@ class Load:
         self._over.wait(_REST_SECONDS)
         return None
 
-    def _consume(self, queue: str, took: Callable[[list[tuple[str, str, int]]], None]) -> None:
+    def _consume(self, queue: str, consumed: list[tuple[str, int]]) -> None:
         wires = Wires(self._nodes, "sqs", len(queue))
         url = queue_url(self._nodes[0], queue)
         asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
@@ -170,7 +129,7 @@ class Load:
             if (reply := self._ask(wires, "ReceiveMessage", asked)) is None:
                 continue
             if found := messages_of(reply):
-                took(found)
+                self._ledger.received(consumed, [(message_id, number) for message_id, _, number in found])
                 self._delete(wires, url, found)
                 wires.turn()  # the next ones are the other node's
         wires.close()
@@ -184,12 +143,6 @@ class Load:
                 return
         done = {int(one["Id"]) for one in reply.get("Successful", [])}
         self._ledger.deleted.update(found[at][0] for at in done)
-
-    def _took_fanned(self, found: list[tuple[str, str, int]]) -> None:
-        self._ledger.fanned.update(number for _, _, number in found)
-
-    def _took_ordered(self, found: list[tuple[str, str, int]]) -> None:
-        self._ledger.ordered.extend(number for _, _, number in found)
 
     def _deploy(self, seed: int) -> None:
         at = 0

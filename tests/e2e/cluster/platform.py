@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cluster.checker import DEAD_EVERY, ORDERED_EVERY
 from crash import platform
 from crash.platform import ACCOUNT, DIRECT, FANNED
 from crash.wire import Wire
@@ -12,7 +13,6 @@ from nodes import RunningNode
 from waiting import wait_for
 
 ORDERED, DEAD = "ordered.fifo", "dead"
-ORDERED_EVERY, DEAD_EVERY = 2, 7  # which numbers go there too
 HIDDEN_SECONDS = 8  # how long a message that was received and not deleted stays away
 
 __all__ = ["DIRECT", "FANNED"]

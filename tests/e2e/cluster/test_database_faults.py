@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cluster.checker import check
-from cluster.load import Ledger, Load
+from cluster.findings import check
+from cluster.ledger import Ledger
+from cluster.load import Load
 from cluster.rig import DATABASE, Cluster, running_cluster
 from cluster.rivals import Deadlocks
 

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.checker import check
-from cluster.load import Ledger, Load
+from cluster.findings import check
+from cluster.ledger import Ledger
+from cluster.load import Load
 from cluster.rig import Cluster, running_cluster
 
 from nodes import TWO_NODES
