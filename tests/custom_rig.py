@@ -18,7 +18,7 @@ def settled(client: Client, stack: str) -> dict[str, Any]:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
 
-    found: dict[str, Any] = wait_for(ended, 60)
+    found: dict[str, Any] = wait_for(ended, 120)
     return found
 
 
@@ -72,7 +72,7 @@ class Topic:
         return None
 
     def next(self) -> dict[str, Any]:
-        request = self.request()
+        request = self.request(20)
         assert request is not None
         return request
 

@@ -72,7 +72,7 @@ class LivingStack:
             status = str(stack["StackStatus"])
             return None if status.endswith("IN_PROGRESS") else status
 
-        return wait_for(rested)
+        return wait_for(rested, 120)
 
     def physical_id(self) -> str:
         reply = self._cloudformation.describe_stack_resource(StackName=self.id, LogicalResourceId="It")

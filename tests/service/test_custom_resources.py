@@ -78,7 +78,10 @@ def stack() -> str:
 def function(code: str, runtime: str = "python3.11") -> dict[str, Any]:
     role = {"Fn::GetAtt": ["Role", "Arn"]}
     properties = {"Runtime": runtime, "Handler": "index.handler", "Role": role, "Code": {"ZipFile": code}}
-    return {"Type": "AWS::Lambda::Function", "Properties": properties}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {**properties, "Timeout": 60},
+    }  # on a busy machine, too
 
 
 def template(resources: dict[str, Any], **outputs: Any) -> str:

@@ -79,6 +79,6 @@ def test_life(type_name: str, client: Clients) -> None:
 )
 def test_failed_creation(type_name: str, client: Clients) -> None:
     stack = LivingStack(client, LIVES[type_name], "failing")
-    assert stack.create(LIVES[type_name].failing) == "ROLLBACK_COMPLETE"
+    assert stack.create(LIVES[type_name].failing) == "ROLLBACK_COMPLETE", stack.reasons()
     assert stack.reasons()
-    assert stack.delete() == "DELETE_COMPLETE"
+    assert stack.delete() == "DELETE_COMPLETE", stack.reasons()

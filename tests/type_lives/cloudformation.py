@@ -13,7 +13,10 @@ def handler(event, context):
     fails = event["ResourceProperties"]["Value"] == "fails" and event["RequestType"] == "Create"
     cfnresponse.send(event, context, "FAILED" if fails else "SUCCESS", {}, event["LogicalResourceId"])
 """
-FUNCTION = {"Type": "AWS::Lambda::Function", "Properties": {**CODE, "Code": {"ZipFile": ANSWERING}}}
+FUNCTION = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {**CODE, "Code": {"ZipFile": ANSWERING}, "Timeout": "60"},  # on a busy machine, too
+}
 INSTANCE = {
     "Parameters": {"Days": {"Type": "Number"}},
     "Resources": {

@@ -148,12 +148,14 @@ class Pending:
     """What a step is about to make, stored before it calls a service. `replaces`: it makes a new physical resource.
 
     `judged`: the resource type has said what a failed creation left behind: `name`, or nothing if that is None.
+    `needs` are the resources that must outlive it.
     """
 
     properties: dict[str, Any]
     name: str | None = None
     replaces: bool = True
     judged: bool = False
+    needs: list[str] = field(default_factory=list)
     secret: bool = False  # the properties have a secret, so they are sealed in the store
 
 
@@ -169,7 +171,7 @@ def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
     of_another = pending.name in template_values and not pending.judged
     if not pending.replaces or pending.name is None or of_another:
         return []
-    return [PhysicalResource(pending.name, pending.properties)]
+    return [PhysicalResource(pending.name, pending.properties, needs=pending.needs)]
 
 
 @dataclass

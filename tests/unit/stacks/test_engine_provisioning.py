@@ -42,10 +42,8 @@ async def test_resources_that_do_not_need_each_other_run_at_once(rig: Rig) -> No
 async def test_a_failed_creation_is_rolled_back_in_reverse(rig: Rig) -> None:
     rig.world.failing = {"create C"}
     assert await rig.create(CHAIN) == "ROLLBACK_COMPLETE"
-    assert [deed for deed in rig.world.deeds if deed[:6] == "delete" and deed[-1] != "C"] == [
-        "delete B",
-        "delete A",
-    ]
+    deletions = [deed for deed in rig.world.deeds if deed.startswith("delete")]
+    assert deletions == ["delete C", "delete B", "delete A"], "what C left may need B to be deleted"
     assert rig.world.things == {}
     failed = next(event for event in await rig.events() if event.status == "CREATE_FAILED")
     assert failed.reason.startswith(
@@ -54,6 +52,17 @@ async def test_a_failed_creation_is_rolled_back_in_reverse(rig: Rig) -> None:
     assert failed.reason.endswith("HandlerErrorCode: InvalidRequest)")
     rollback = next(event for event in await rig.events() if event.status == "ROLLBACK_IN_PROGRESS")
     assert rollback.reason == "The following resource(s) failed to create: [C]. Rollback requested by user."
+
+
+async def test_leftovers_that_need_what_now_needs_their_resource_are_deleted_all_the_same(rig: Rig) -> None:
+    await rig.create({"A": thing(), "B": thing(Kind="x")})
+    rig.world.failing = {"create B"}
+    assert await rig.update({"A": thing(), "B": thing(Kind="y", needs="A")}, "DO_NOTHING") == "UPDATE_FAILED"
+    rig.world.failing = set()
+    rig.world.deeds.clear()
+    assert await rig.update({"A": thing(needs="B"), "B": thing(Kind="x")}) == "UPDATE_COMPLETE"
+    assert rig.world.deeds == ["delete B"]
+    await rig.assert_no_orphans()
 
 
 async def test_what_was_under_way_when_another_failed_counts_as_cancelled(rig: Rig) -> None:

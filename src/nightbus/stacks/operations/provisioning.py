@@ -242,12 +242,12 @@ class Provisioning:
         """Store the name of the new resource, unless the record has one that was decided before a crash."""
         again = resource.pending if resource.pending and resource.pending.replaces else None
         if again is not None and resource.status.endswith("IN_PROGRESS"):
-            again.properties = properties
+            again.properties, again.needs = properties, sorted(self._needs[resource.logical_id])
             await self._operation.save(resource)
             return
         if resource.pending is not None:
             resource.garbage += possible_leftovers(resource.pending)
-        resource.pending = Pending(properties, name)
+        resource.pending = Pending(properties, name, needs=sorted(self._needs[resource.logical_id]))
         await self._operation.save(resource, (f"{verb}_IN_PROGRESS", reason), properties=properties)
 
     def _take(self, resource: StackResource, new: PhysicalResource) -> None:
@@ -306,6 +306,8 @@ class Provisioning:
         """Record the policies and dependencies, which may differ although the properties do not."""
         unchanged = Resource(old.physical_id, old.attributes, old.no_echo)
         new = self._physical_resource(resource.logical_id, unchanged, old.properties)
+        if resource.pending is not None:  # a replacement that failed, in an update that was not rolled back
+            resource.garbage += possible_leftovers(resource.pending)
         if new != old or resource.pending is not None:
             self._take(resource, new)
             await self._operation.save(resource)

@@ -8,7 +8,7 @@ from nightbus.stacks import reasons
 from nightbus.stacks.operations.parallel_steps import StepResults, run_steps
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import PhysicalResource, StackResource, possible_leftovers
-from nightbus.stacks.templates.graph import reverse
+from nightbus.stacks.templates.graph import reached, reverse
 
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 
@@ -104,9 +104,22 @@ async def _sweep_one(operation: StackOperation, name: str) -> bool:
 
 
 def _needs(operation: StackOperation, names: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return what each resource needs until it is deleted, and with it what is left of it from before.
+
+    A custom resource whose creation failed needs its function for the request to delete it. Where what is left of two
+    resources would need the other way round, the current ones decide.
+    """
     chosen = set(names)
     needs: dict[str, frozenset[str]] = {}
     for name in names:
         current = operation.resources[name].current
         needs[name] = frozenset(current.needs if current else ()) & chosen - {name}
+    for name in names:
+        for need in _needs_of_all(operation.resources[name]) & chosen - {name}:
+            if name not in reached(needs, need):
+                needs[name] |= {need}
     return needs
+
+
+def _needs_of_all(resource: StackResource) -> frozenset[str]:
+    return frozenset(need for one in everything_of(resource) for need in one.needs)

@@ -56,18 +56,19 @@ def order(graph: Graph) -> list[str]:
 
 def in_cycle(graph: Graph, candidates: Collection[str]) -> list[str]:
     """Return the `candidates` that depend on themselves, in their order."""
-    return [name for name in candidates if name in _reached(graph, name)]
+    return [name for name in candidates if name in reached(graph, name)]
 
 
-def _reached(graph: Graph, start: str) -> set[str]:
-    reached: set[str] = set()
+def reached(graph: Graph, start: str) -> set[str]:
+    """Return what `start` needs, directly or by way of others."""
+    found: set[str] = set()
     todo = list(graph[start])
     while todo:
         name = todo.pop()
-        if name not in reached:
-            reached.add(name)
+        if name not in found:
+            found.add(name)
             todo += graph.get(name, frozenset())
-    return reached
+    return found
 
 
 def reverse(graph: Graph) -> dict[str, frozenset[str]]:
