@@ -1,5 +1,7 @@
 """Starts one PostgreSQL server for the tests of this process, from the machine's packages, and makes databases in it.
 
+`NIGHTBUS_TEST_POSTGRES_BIN` names other folders of programs, as PATH does: the first one that has a program is taken.
+
 The server runs as a user that is not root, in a folder of its own, without fsync: it is for what a database answers,
 not for what outlives a power cut. It ends with the process that started it, however that ends: a shell that holds the
 server waits at a pipe, which the kernel closes.
@@ -30,6 +32,7 @@ import pytest
 USER, PASSWORD = "nightbus", "a secret: 100%/@"
 _READY_SECONDS = 120
 _PLACES = "/usr/lib/postgresql"  # of Debian's packages, a folder for each version
+_CHOSEN = os.environ.get("NIGHTBUS_TEST_POSTGRES_BIN", "")
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -91,9 +94,10 @@ class PostgresServer:
 
     @staticmethod
     def program(name: str) -> str:
+        chosen = shutil.which(name, path=_CHOSEN) if _CHOSEN else None
         folder = _programs()
-        assert folder is not None
-        return str(folder / name)
+        assert chosen or folder is not None, f"{name} is not installed"
+        return chosen or str(Path(folder or "") / name)
 
     def kill(self) -> None:
         """Kill all its processes with SIGKILL; the folder stays until `stop`."""
@@ -119,7 +123,7 @@ def postgres_server() -> PostgresServer:
 
     Where the machine has no PostgreSQL the test is skipped; in CI, it fails.
     """
-    if _programs() is None:
+    if _programs() is None and not _CHOSEN:
         message = "PostgreSQL is not installed (on Debian and Ubuntu: apt-get install postgresql)"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return _the_server()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -157,6 +158,32 @@ def test_the_password_is_in_a_file_and_in_no_output(cluster: Cluster, tmp_path: 
     wrong = postgres_server().url_by_network(cluster.database, "a wrong one")
     line = fails_to_start(tmp_path / "fourth", wrong)
     assert "password authentication failed" in line and "wrong" not in line
+
+
+def test_the_password_of_a_variable_is_in_no_status_and_no_list_of_processes(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    url = postgres_server().url_by_network(cluster.database, password=None)
+    environ = {"NIGHTBUS_CLUSTER_KEY": cluster.key, "PGPASSWORD": PASSWORD}
+    node = start(tmp_path / "third", cluster.database, environ, "--workers", "2", url=url)
+    place = ["--port", str(node.port)]
+    said = "".join(node.output)
+    for options in ([], ["--json"]):
+        command = [sys.executable, "-m", "nightbus", "status", *place, *options]
+        said += subprocess.run(
+            command, env=clean_environment(), check=True, capture_output=True, text=True
+        ).stdout
+    said += "".join(Path(f"/proc/{one}/cmdline").read_text() for one in family(node.process.pid))
+    node.stop()
+    assert len(said) > 500
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), cluster.key):
+        assert secret not in said
+
+
+def family(process: int) -> list[int]:
+    """The process and those below it."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(one for child in children for one in family(int(child)))]
 
 
 def test_a_node_that_is_killed_leaves_everything_to_the_other(cluster: Cluster) -> None:

@@ -6,9 +6,10 @@ A password stands in the URL, in a file of its own, or where PostgreSQL's tools 
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from nightbus.node.setting_sources import SettingsError, Sources
 from nightbus.store.postgres.blob_homes.places import BlobPlaces, blob_home
@@ -16,6 +17,8 @@ from nightbus.store.postgres.connections import Database
 
 _SCHEMES = ("postgresql", "postgres")
 _KEY_VARIABLE = "NIGHTBUS_CLUSTER_KEY"
+_OF_LIBPQ = "PGPASSWORD"  # as of all programs of PostgreSQL
+_WITH_SECRETS = (_KEY_VARIABLE, _OF_LIBPQ, "NIGHTBUS_STORE")
 _CACHE_MEGABYTES = 1024
 
 
@@ -24,8 +27,8 @@ class SharedStore:
     """`url` is a PostgreSQL URI as libpq takes it; `password_file` has its password, if the URL does not.
 
     `polls`: do without LISTEN, NOTIFY and advisory locks. The cluster's key is `cluster_key`, or what
-    `cluster_key_file` has: 64 hexadecimal digits. `blobs` says where blobs lie (`blob_home`), and
-    `blob_cache_megabytes` how many copies of them this node keeps.
+    `cluster_key_file` has: 64 hexadecimal digits. `password` was in a variable of its own. `blobs` says where blobs
+    lie (`blob_home`), and `blob_cache_megabytes` how many copies of them this node keeps.
     """
 
     url: str = field(repr=False)
@@ -33,13 +36,14 @@ class SharedStore:
     polls: bool = False
     cluster_key: str = field(default="", repr=False)
     cluster_key_file: Path | None = None
+    password: str = field(default="", repr=False)
     blobs: str = ""
     blob_cache_megabytes: int = _CACHE_MEGABYTES
 
     @property
     def database(self) -> Database:
         """Raises SettingsError for a password file that cannot be read."""
-        password = None
+        password = self.password or None
         if self.password_file is not None:
             password = _text_of(self.password_file, "store_password_file")
         return Database(self.url, polls=self.polls, password=password)
@@ -80,9 +84,21 @@ def shared_store(
         polls=sources.switch("store_polls", False),
         cluster_key="" if cluster_key_file is not None else key,
         cluster_key_file=None if key and cluster_key_file is None else key_file,
+        password="" if _has_password(chosen) else sources.environ.get(_OF_LIBPQ, ""),
         blobs=_blobs(sources),
         blob_cache_megabytes=sources.count("blob_cache_megabytes", _CACHE_MEGABYTES),
     )
+
+
+def keep_from_children(environ: MutableMapping[str, str]) -> None:
+    """Take the variables with secrets out of a node's environment, when its settings are read: no child needs them."""
+    for name in _WITH_SECRETS:
+        environ.pop(name, None)
+
+
+def _has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query))
 
 
 def _blobs(sources: Sources) -> str:

@@ -157,6 +157,7 @@ def _said(database: Database) -> Iterator[None]:
 
     from nightbus.store.postgres.blob_homes.folder import OtherFolder
     from nightbus.store.postgres.identity import WrongClusterKey
+    from nightbus.store.postgres.refusals import reason_of
     from nightbus.store.postgres.schema import NewerSchema
 
     try:
@@ -164,5 +165,5 @@ def _said(database: Database) -> Iterator[None]:
     except (WrongClusterKey, NewerSchema, OtherFolder) as refusal:
         raise CannotOpenStore(f"{database.shown}: {refusal}") from refusal
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
-        reason = str(failure) or type(failure).__name__
+        reason = reason_of(database.url, failure)
         raise CannotOpenStore(f"{database.shown} cannot be used: {reason}") from failure

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightbus.node.settings import Settings, SettingsError, load_settings
-from nightbus.node.shared_store import SharedStore
+from nightbus.node.shared_store import SharedStore, keep_from_children
 from nightbus.store.postgres.blob_homes.places import BlobPlaces, Bucket
 
 URL = "postgresql://nightbus:hunter2@db.example:5433/events?sslmode=verify-full"
@@ -45,6 +45,18 @@ def test_the_password_may_be_in_a_file(tmp_path: Path) -> None:
     assert store_of(settings).database.password == "hunter3"
     with pytest.raises(SettingsError, match=r"store_password_file .*missing cannot be read: No such file"):
         _ = store_of(load(tmp_path, {"NIGHTBUS_STORE_PASSWORD_FILE": "missing"}, store=URL)).database
+
+
+def test_a_password_in_a_variable_is_kept_from_children(tmp_path: Path) -> None:
+    environ = {"NIGHTBUS_CLUSTER_KEY": "ab", "PGPASSWORD": "hunter3", "NIGHTBUS_STORE": URL, "PATH": "/bin"}
+    without = "postgresql://db/x"
+    assert store_of(load(tmp_path, environ)).database.password is None  # the URL's own is taken
+    assert store_of(load(tmp_path, environ, store=f"{without}?password=x")).database.password is None
+    settings = load(tmp_path, environ, store=without)
+    keep_from_children(environ)
+    assert environ == {"PATH": "/bin"}
+    assert store_of(settings).database.password == "hunter3"
+    assert store_of(settings).given_key() == "ab"
 
 
 def test_the_clusters_key_is_a_variable_or_in_a_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from pathlib import Path
 
@@ -111,6 +112,28 @@ async def test_a_backup_that_fails_writes_nothing_and_names_no_password(
     assert "authentication failed" in str(failure.value)
     assert "100%" not in str(failure.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("version", "taken"), [("99.1", True), ("9.6.24 (Ubuntu)", False)])
+def test_the_newest_pg_dump_of_the_machine_is_taken(
+    digest: str,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    taken: bool,
+) -> None:
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    answer = f"echo 'pg_dump (PostgreSQL) {version}'"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {answer} || {{ echo "taken" >&2; exit 1; }}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    if taken:
+        with pytest.raises(ClusterBackupFailed, match="pg_dump failed: taken"):
+            back_up_cluster(database, tmp_path / "backup")
+    else:
+        assert back_up_cluster(database, tmp_path / "backup") > 0
 
 
 async def test_a_sound_cluster(digest: str, database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sqlite3
 import sys
@@ -32,6 +33,10 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
             "several workers need a store that processes share, --store postgresql://...: a data folder belongs to one",
             WRONG_USAGE,
         )
+    if settings.store is not None:
+        from nightbus.node.shared_store import keep_from_children
+
+        keep_from_children(os.environ)
     _log_to_stderr(verbose)
     listener, bound = _bind(settings)
 

@@ -18,7 +18,8 @@ from nightbus.store.folder import sync_folder
 from nightbus.store.postgres.connections import Database
 
 _MAGIC = b"PGDMP"  # of a custom archive: ReadHead in src/bin/pg_dump/pg_backup_archiver.c of PostgreSQL
-_PACKAGES = Path("/usr/lib/postgresql")  # where Debian's packages put the programs of each version
+# Where the packages of Debian and of Red Hat put the programs of each version.
+_PACKAGES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")
 _SECRETS = ("password", "sslpassword")
 _MOST_SAID = 500
 
@@ -100,12 +101,21 @@ def _without_password(database: Database) -> tuple[str, str | None]:
 
 def _program(name: str) -> str:
     """The newest one of the machine: it reads older servers, and an older one refuses a newer server."""
-    packaged = [file for file in _PACKAGES.glob(f"*/bin/{name}") if file.parts[-3].isdecimal()]
-    if packaged:
-        return str(max(packaged, key=lambda file: int(file.parts[-3])))
-    found = shutil.which(name)
-    if found is None:
+    found = [file for folder in _PACKAGES for file in Path("/").glob(f"{folder}/{name}")]
+    on_path = shutil.which(name)
+    if on_path is not None:  # preferred among those of one version
+        found.insert(0, Path(on_path))
+    if not found:
         raise ClusterBackupFailed(
             f"{name} is not installed (on Debian and Ubuntu: apt-get install postgresql-client)"
         )
-    return found
+    return str(max(found, key=_version) if len(found) > 1 else found[0])
+
+
+def _version(program: Path) -> tuple[int, ...]:
+    """Return what `pg_dump (PostgreSQL) 17.2 (Debian 17.2-1)` says of itself, nothing for what does not run."""
+    done = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, errors="replace", check=False
+    )
+    said = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", done.stdout)
+    return tuple(int(part or 0) for part in said.groups()) if said else ()

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nightbus.store.postgres.refusals import SYSTEM, tls_settings
+
 if TYPE_CHECKING:
+    import ssl
+
     import asyncpg
 
 _NO_SETTINGS: Mapping[str, str] = {}
@@ -53,6 +57,7 @@ class Database:
         return await asyncpg.connect(
             self.url,
             password=self.password,
+            ssl=self._tls(),
             command_timeout=statement_seconds,
             server_settings=self._settings(name),
         )
@@ -71,12 +76,21 @@ class Database:
         return await asyncpg.create_pool(
             self.url,
             password=self.password,
+            ssl=self._tls(),
             min_size=0,  # asyncpg logs a traceback each time it cannot restore a smallest number
             max_size=size,
             connection_class=Connection,
             command_timeout=_STATEMENT_SECONDS,
             server_settings={**self._settings(name), **settings},
         )
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """None leaves it to the driver, which does not know `sslrootcert=system`."""
+        if tls_settings(self.url).get("sslrootcert") != SYSTEM:
+            return None
+        import ssl
+
+        return ssl.create_default_context()
 
     def _settings(self, name: str) -> dict[str, str]:
         return {

@@ -13,6 +13,7 @@ from nightbus.store.forms import UnreadableRecord, newest, value_of
 from nightbus.store.postgres.blob_rows import DATABASE_HOME
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.reads import table_sizes
+from nightbus.store.postgres.refusals import reason_of
 from nightbus.store.postgres.schema import VERSION
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def examine_cluster(database: Database) -> AsyncIterator[Finding]:
     try:
         connection = await database.connect(name="nightbus doctor")
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
-        reason = str(failure) or type(failure).__name__
+        reason = reason_of(database.url, failure)
         yield Finding(
             WRONG,
             f"{database.shown} cannot be reached: {reason}",
