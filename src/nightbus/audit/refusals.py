@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from nightbus.audit.identities import source_address
+from nightbus.audit.newest import newest
 from nightbus.audit.parameters import json_bytes, without_secrets
 from nightbus.aws.calls import Call, Scope
 from nightbus.delivery import trace_log
@@ -36,8 +37,6 @@ _ADDED = (
 )
 _MOST_KEYS = 40
 _MISSING = "because the role does not exist"
-_MOST_READ = 10_000
-_STEP = 1000
 
 
 class Refused(Protocol):
@@ -209,20 +208,14 @@ async def refusals_before(
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the refusals that fit, the newest first, of those before an offset of their log (0: of all).
 
-    With them comes the offset before which to go on, 0 at the end. At most 10,000 refusals are read.
+    With them comes the offset before which to go on, 0 at the end (`newest.py`).
     """
-    found: list[dict[str, Any]] = []
-    for _ in range(_MOST_READ // _STEP):
-        entries = await store.read(SYSTEM, REFUSALS, after=offset, limit=_STEP, backwards=True)
-        for entry in entries:
-            offset, one = entry.offset, _document(entry)
-            if fits(one):
-                found.append(one)
-                if len(found) == limit:
-                    return found, offset
-        if len(entries) < _STEP:
-            return found, 0
-    return found, offset
+
+    def shown(entry: Entry) -> dict[str, Any] | None:
+        one = _document(entry)
+        return one if fits(one) else None
+
+    return await newest(store, SYSTEM, REFUSALS, limit, shown, offset)
 
 
 def _document(entry: Entry) -> dict[str, Any]:

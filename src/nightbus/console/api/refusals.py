@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import orjson
 
+from nightbus.audit.newest import newest
 from nightbus.audit.refusals import find_refusals, refusals_before
 from nightbus.aws.errors import AwsError
 from nightbus.console.api.request import ApiRequest
@@ -17,8 +18,6 @@ from nightbus.identity.audit import TRAIL
 from nightbus.node.admin.access import add_to
 from nightbus.store.interface import Entry
 
-_MOST_READ = 20_000
-_STEP = 1000
 Text = Annotated[str, msgspec.Meta(max_length=300)]
 
 
@@ -150,20 +149,15 @@ async def list_calls(request: ApiRequest, query: TrailQuery) -> RecordedCalls:
     An answer may have fewer calls than `limit`, or none, and `next` all the same: it reads a bounded part of the trail.
     """
     await request.node.trail.written()
-    after = _after(query.next)
-    found: list[RecordedCall] = []
-    for _ in range(_MOST_READ // _STEP):
-        entries = await request.store.read(request.scope, TRAIL, after=after, limit=_STEP, backwards=True)
-        for entry in entries:
-            after = entry.offset
-            call = _call(entry, query)
-            if call is not None:
-                found.append(call)
-                if len(found) == query.limit:
-                    return RecordedCalls(events=found, next=str(after))
-        if len(entries) < _STEP:
-            return RecordedCalls(events=found, next=None)
-    return RecordedCalls(events=found, next=str(after))
+    found, after = await newest(
+        request.store,
+        request.scope,
+        TRAIL,
+        query.limit,
+        lambda entry: _call(entry, query),
+        _after(query.next),
+    )
+    return RecordedCalls(events=found, next=str(after) if after else None)
 
 
 def _after(text: str) -> int:
