@@ -2,7 +2,8 @@
 
 The shell (`index.html`) is asked for each time. It names the other files below a folder `v-VERSION` that stands for the
 state of all of them, so a browser keeps those for good, and pages are never of two releases. The shell of each page
-also names the modules that the page needs. A file without the version is kept too, and asked for by its ETag.
+also names the bundle that the page needs (`web_bundles.py`), and the answers of the API. A file without the version is
+kept too, and asked for by its ETag.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightbus.bounded import Bounded
-from nightbus.console.web_modules import preloads, route_of
+from nightbus.console.web_bundles import BUNDLES, bundle
+from nightbus.console.web_modules import Route, ahead, preloads, route_of
 
 FOLDER = Path(__file__).parent / "web"
 SHELL = "index.html"
@@ -25,6 +27,7 @@ _FOR_GOOD = b"private, max-age=31536000, immutable"
 _MOST_FILES = 500
 _MOST_SHELLS = 100  # one for each route
 _PRELOADS = b"<!-- preloads -->"
+_AHEAD = b"{ahead}"
 _LEAST_COMPRESSED = 512
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -44,7 +47,7 @@ _TYPES = {
 @dataclass(frozen=True, slots=True)
 class WebFile:
     """`compressed` is None where that is not shorter. `state` is the file's size and time, to see that it changed; of
-    the shell it is the version."""
+    the shell and of bundles it is the version."""
 
     type: str
     body: bytes
@@ -105,15 +108,15 @@ class WebFiles:
             self._version = version
             self._lasting.clear()
             self._shells.clear()
-        known = self._shells.get(route[0])
+        known = self._shells.get(route.path)
         if known is not None:
             return known
         shell = await asyncio.to_thread(self._load_shell, route, version)
         if shell is not None:
-            self._shells[route[0]] = shell
+            self._shells[route.path] = shell
         return shell
 
-    def _state(self, path: str) -> tuple[str, tuple[str, str, str]]:
+    def _state(self, path: str) -> tuple[str, Route]:
         return self.version(), route_of(self._folder, path)
 
     def version(self) -> str:
@@ -127,11 +130,10 @@ class WebFiles:
                 )
         return digest.hexdigest()[:16]
 
-    def _load_shell(self, route: tuple[str, str, str], version: str) -> WebFile | None:
-        _, style, module = route
+    def _load_shell(self, route: Route, version: str) -> WebFile | None:
         try:
             body = (self._folder / SHELL).read_bytes()
-            body = body.replace(_PRELOADS, preloads(self._folder, style, module).encode())
+            body = body.replace(_PRELOADS, preloads(route).encode()).replace(_AHEAD, ahead(route).encode())
         except OSError:
             return None
         return _made(body.replace(_LINKS, b"%bv-%b/" % (_LINKS, version.encode())), _TYPES[".html"], version)
@@ -143,6 +145,8 @@ class WebFiles:
             not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts
         ):
             return None
+        if name.startswith(BUNDLES):
+            return self._load_bundle(name.removeprefix(BUNDLES), kind, known)
         path = self._folder.joinpath(*parts)
         try:
             found = path.stat()
@@ -150,6 +154,16 @@ class WebFiles:
             return known if known is not None and known.state == state else _read(path, kind, state)
         except (OSError, ValueError):
             return None
+
+    def _load_bundle(self, name: str, kind: str, known: WebFile | None) -> WebFile | None:
+        version = self.version()
+        if known is not None and known.state == version:
+            return known
+        try:
+            text = bundle(self._folder, name)
+        except OSError:
+            return None
+        return None if text is None else _made(text.encode(), kind, version)
 
     def in_memory(self) -> dict[str, int]:
         return {"files of the console": len(self._read) + len(self._lasting) + len(self._shells)}

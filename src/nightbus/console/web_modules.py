@@ -1,14 +1,15 @@
-"""Says which files a page of the console will ask for, so that its shell names them all at once.
+"""Says which modules a page of the console needs, and what its shell names so that a browser fetches it early.
 
-A browser finds the imports of a module only when it has that module: without the list a page waits for one round trip
-after another. The modules are read as text; `web/` has no build step that could write the list down.
+The modules are read as text; `web/` has no build step that could write the lists down.
 """
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 SHELL_MODULE = "app.js"
 _ROUTES = "routes.js"
@@ -17,7 +18,8 @@ _IMPORT = re.compile(
     re.M,
 )
 _ROUTE = re.compile(
-    r"\{ path: '([^']+)', nav: '\w+', (?:style: '(\w+)', )?load: \(\) => import\('\./([^']+)'\) \}"
+    r"\{ path: '(?P<path>[^']+)', nav: '\w+', (?:style: '(?P<style>\w+)', )?"
+    r"load: \(\) => import\('\./(?P<module>[^']+)'\)(?:,\s+ahead: '(?P<ahead>[^']+)')? \}"
 )
 
 
@@ -39,32 +41,45 @@ def closure(folder: Path, *modules: str) -> list[str]:
     return list(seen)
 
 
-def routes(folder: Path) -> list[tuple[str, str, str]]:
-    """The path of each page, such as `/events/:id`, the name of its style or "", and its module."""
-    return _ROUTE.findall((folder / _ROUTES).read_text())
+class Route(NamedTuple):
+    """The path of a page, such as `/events/:id`, the name of its style or "", its module, and the paths of the API that
+    it asks for at first, with their parameters, by spaces."""
+
+    path: str = ""
+    style: str = ""
+    module: str = ""
+    ahead: str = ""
 
 
-def route_of(folder: Path, path: str) -> tuple[str, str, str]:
-    """The route of a path below the console, as `router.js` finds it; three empty texts where it leads nowhere."""
+def routes(folder: Path) -> list[Route]:
+    return [
+        Route(found["path"], found["style"] or "", found["module"], found["ahead"] or "")
+        for found in _ROUTE.finditer((folder / _ROUTES).read_text())
+    ]
+
+
+def route_of(folder: Path, path: str) -> Route:
+    """The route of a path below the console, as `router.js` finds it; one of empty texts where it leads nowhere."""
     parts = [part for part in path.split("/") if part]
     for route in routes(folder):
-        wanted = [part for part in route[0].split("/") if part]
+        wanted = [part for part in route.path.split("/") if part]
         if len(wanted) == len(parts) and all(
             name.startswith(":") or name == part for name, part in zip(wanted, parts, strict=True)
         ):
             return route
-    return "", "", ""
+    return Route()
 
 
-def preloads(folder: Path, style: str, module: str) -> str:
-    """The HTML that makes a browser fetch the shell's modules and those of a page (`module`, or "") at once."""
-    lines = (
-        [f'<link rel="preload" as="style" href="/_nightbus/console/web/style/{style}.css">'] if style else []
-    )
-    modules = [one for one in (SHELL_MODULE, module) if one]
-    lines += [
-        f'<link rel="modulepreload" href="/_nightbus/console/web/{one}">'
-        for one in closure(folder, *modules)
-        if one != SHELL_MODULE
-    ]
+def preloads(route: Route) -> str:
+    """The HTML that makes a browser fetch the style and the bundle of a page while it reads the shell's."""
+    lines = []
+    if route.style:
+        lines.append(f'<link rel="preload" as="style" href="/_nightbus/console/web/style/{route.style}.css">')
+    if route.module:
+        lines.append(f'<link rel="modulepreload" href="/_nightbus/console/web/bundle/{route.module}">')
     return "\n".join(lines)
+
+
+def ahead(route: Route) -> str:
+    """What `early.js` asks for, as the value of an HTML attribute."""
+    return html.escape(f"/session {route.ahead}".strip())

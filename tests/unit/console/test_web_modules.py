@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
 import pytest
 
 from nightbus.console.web_files import FOLDER, WebFiles
-from nightbus.console.web_modules import closure, imports, route_of, routes
+from nightbus.console.web_modules import imports, route_of, routes
 
 _FROM = re.compile(r"""\bfrom\s*["'](\.[^"']+)["']""")
 MODULES = sorted(FOLDER.rglob("*.js"))
@@ -24,10 +25,12 @@ def test_each_import_leads_to_a_file(module: Path) -> None:
 
 def test_each_page_has_a_route_that_is_read() -> None:
     text = (FOLDER / "routes.js").read_text()
-    found = list(routes(FOLDER))
-    assert [module for _, _, module in found] == _DYNAMIC.findall(text)
-    assert [path for path, _, _ in found] == re.findall(r"\{ path: '([^']+)', nav:", text)
-    assert [one for one in found if one[1] and not (FOLDER / "style" / f"{one[1]}.css").is_file()] == []
+    found = routes(FOLDER)
+    assert [one.module for one in found] == _DYNAMIC.findall(text)
+    assert [one.path for one in found] == re.findall(r"\{ path: '([^']+)', nav:", text)
+    assert [one.ahead for one in found if one.ahead] == re.findall(r"ahead: '([^']+)'", text)
+    styles = {one.style for one in found if one.style}
+    assert {style for style in styles if not (FOLDER / "style" / f"{style}.css").is_file()} == set()
 
 
 @pytest.mark.parametrize(
@@ -40,15 +43,17 @@ def test_each_page_has_a_route_that_is_read() -> None:
         ("/no/such/page", ""),
     ],
 )
-async def test_a_pages_shell_names_all_that_it_loads(path: str, module: str) -> None:
-    _, style, found = route_of(FOLDER, path)
-    assert found == module
+async def test_a_pages_shell_names_its_bundle_and_what_it_asks_for(path: str, module: str) -> None:
+    route = route_of(FOLDER, path)
+    assert route.module == module
     shell = await WebFiles().shell(path)
     assert shell is not None
-    links = re.findall(r'modulepreload" href="[^"]*/v-[0-9a-f]{16}/([^"]+)"', shell.body.decode())
-    assert sorted(links) == sorted(set(closure(FOLDER, "app.js", *([module] if module else []))) - {"app.js"})
-    assert {"vendor/preact.js", "router.js", *([module] if module else [])} <= set(links)
-    assert ('as="style" href="' in shell.body.decode()) == bool(style)
+    text = shell.body.decode()
+    links = re.findall(r'modulepreload" href="[^"]*/v-[0-9a-f]{16}/([^"]+)"', text)
+    assert links == ([f"bundle/{module}"] if module else [])
+    assert ('as="style" href="' in text) == bool(route.style)
+    asked = re.findall(r'data-ahead="([^"]*)"', text)
+    assert [html.unescape(one).split() for one in asked] == [["/session", *route.ahead.split()]]
 
 
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.html")), ids=lambda path: path.name)

@@ -23,6 +23,10 @@ export function parse(text) {
     (typeof value === 'number' && !isExact(value, context.source) ? JSON.rawJSON(context.source) : value))
 }
 
+// What early.js has asked for: the first call of the same takes the answer, unless it is old by then.
+const early = window.nightbusAnswers ?? new Map()
+setTimeout(() => early.clear(), 5000)
+
 let token = ''
 const signedOut = new Set()
 
@@ -60,47 +64,36 @@ async function callOnce(method, path, params, body, signal, read) {
   const headers = { accept: 'application/json' }
   if (method !== 'GET') headers['x-nightbus-token'] = token
   if (body !== undefined) headers['content-type'] = 'application/json'
-  let response
+  const url = address(path, params)
+  let response, text
   try {
-    response = await fetch(address(path, params), {
-      method, headers, signal, credentials: 'same-origin', cache: 'no-store',
-      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
-    })
+    const asked = method === 'GET' && early.get(url)
+    if (asked) {
+      early.delete(url)
+      ;({ response, text } = await asked)
+      signal?.throwIfAborted()
+    } else {
+      response = await fetch(url, {
+        method, headers, signal, credentials: 'same-origin', cache: 'no-store',
+        body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+      })
+      text = await response.text()
+    }
   } catch (failure) {
     if (failure.name === 'AbortError') throw failure
     throw new ApiError(0, 'Unreachable', 'The node does not answer. Is it running?')
   }
-  const text = await response.text()
   let data = null
   try { data = text ? (response.ok ? read : parse)(text) : null } catch { /* said below */ }
   if (response.ok) return data
+  early.clear()  // who signs in is answered anew
   if (response.status === 401) tellSignedOut()
   throw new ApiError(response.status, data?.error ?? `HTTP ${response.status}`,
     data?.message ?? `The node answered with status ${response.status}.`)
 }
 
-const AHEAD = 5000  // ms for which an answer that was asked for ahead may be taken
-const ahead = new Map()
-
-/** Asks for what a page that is being loaded will `get`: the first `get` of the same takes this answer. */
-export function getAhead(path, params) {
-  const url = address(path, params)
-  const answer = call('GET', path, params)
-  answer.catch(() => {})  // told to who takes it
-  ahead.set(url, answer)
-  setTimeout(() => ahead.delete(url), AHEAD)
-}
-
 /** `await get('/events', {bus})` → the answer. Throws `ApiError`. */
-export async function get(path, params, { signal } = {}) {
-  const url = address(path, params)
-  const early = ahead.get(url)
-  if (!early) return call('GET', path, params, undefined, signal)
-  ahead.delete(url)
-  const answer = await early
-  signal?.throwIfAborted()
-  return answer
-}
+export const get = (path, params, { signal } = {}) => call('GET', path, params, undefined, signal)
 
 /** The answer as its JSON text, in which numbers stand as they were written. Throws `ApiError`. */
 export const getText = path => call('GET', path, {}, undefined, undefined, text => text)

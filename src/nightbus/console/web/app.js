@@ -1,12 +1,12 @@
 // The shell: signs the page in, draws navigation and bar, and puts the page of the address into it.
 import { html, render, useErrorBoundary, useEffect, useRef, useState } from './html.js'
-import { getAhead, onSignedOut, openSession, remove } from './api.js'
+import { onSignedOut, openSession, remove } from './api.js'
 import { useAddress, useLiveState, useLoad } from './hooks.js'
 import { useKeys } from './keys.js'
 import { beginAt } from './live.js'
 import { ofBrowser } from './memory.js'
 import { currentPath, currentScope, go, href, match } from './router.js'
-import { GROUPS, NAVIGATION, ROUTES, loadPage } from './routes.js'
+import { GROUPS, NAVIGATION, ROUTES, loadPage, loadedPage } from './routes.js'
 import { Dialog, Toasts } from './components/dialog.js'
 import { Command, Empty, Failure, Skeleton } from './components/empty.js'
 import { Icon } from './components/icon.js'
@@ -79,14 +79,14 @@ function Help({ onClose }) {
 function CurrentPage() {
   const { path, query } = useAddress()
   const found = match(ROUTES, path)
-  const [loaded, setLoaded] = useState({ route: null, page: null, error: null })
+  const [loaded, setLoaded] = useState({ route: null, error: null })
   const [error, reset] = useErrorBoundary(failure => console.error(failure))
   useEffect(() => {
     reset()
-    if (!found) return undefined
+    if (!found || loadedPage(found.route)) return undefined
     let left = false  // a module that comes after its page was left does not take the place of the page that is there
-    const set = state => { if (!left) setLoaded({ route: found.route, page: null, error: null, ...state }) }
-    loadPage(found.route).then(page => set({ page }), failure => set({ error: failure }))
+    const set = error => { if (!left) setLoaded({ route: found.route, error }) }
+    loadPage(found.route).then(() => set(null), set)
     return () => { left = true }
   }, [found?.route])
   useEffect(() => { reset() }, [path])
@@ -94,8 +94,9 @@ function CurrentPage() {
     action=${html`<${Button} to=${href('/')}>To the overview<//>`}>The address ${path} leads nowhere in this console.<//><//>`
   const failure = error ?? (loaded.route === found.route && loaded.error)
   if (failure) return html`<${Page} title="This page has failed"><${Failure} error=${failure} retry=${() => location.reload()} /><//>`
-  if (loaded.route !== found.route) return html`<${Skeleton} rows=${8} />`
-  return html`<${loaded.page} key=${path + JSON.stringify(currentScope())} params=${found.params} query=${query} />`
+  const shown = loadedPage(found.route)
+  if (!shown) return html`<${Skeleton} rows=${8} />`
+  return html`<${shown} key=${path + JSON.stringify(currentScope())} params=${found.params} query=${query} />`
 }
 
 function Shell({ session }) {
@@ -151,24 +152,20 @@ function SignedOut({ again }) {
   </div></div>`
 }
 
-function App() {
-  const [state, setState] = useState({ session: null, error: null, out: false })
-  const open = () => openSession().then(session => { beginAt(session.now); setState({ session, error: null, out: false }) },
-    error => setState({ session: null, error, out: error.status === 401 }))
-  useEffect(() => {
-    open()
-    return onSignedOut(() => setState(old => ({ ...old, out: true })))
-  }, [])
+const opened = () => openSession().then(
+  session => { beginAt(session.now); return { session, error: null, out: false } },
+  error => ({ session: null, error, out: error.status === 401 }))
+
+function App({ first }) {
+  const [state, setState] = useState(first)
+  const open = () => opened().then(setState)
+  useEffect(() => onSignedOut(() => setState(old => ({ ...old, out: true }))), [])
   if (state.out) return html`<${SignedOut} again=${open} />`
   if (state.error) return html`<div class="center-screen"><div class="card center-card"><h1>Nightbus</h1><${Failure} error=${state.error} retry=${open} /></div></div>`
-  if (!state.session) return null
   return html`<${Shell} session=${state.session} />`
 }
 
-// The page's module and what it shows are on their way while the session is asked for. A failure is told where it is drawn.
-const first = match(ROUTES, currentPath())
-getAhead('/session')
-first?.route.load().then(module => module.askAhead?.(), () => {})
-if (first) loadPage(first.route).catch(() => {})
-
-render(html`<${App} />`, document.getElementById('app'))
+// The page's module is on its way while the session is asked for, and both are there when the shell is drawn. A failure is told where it is drawn.
+const route = match(ROUTES, currentPath())?.route
+Promise.all([opened(), route && loadPage(route).catch(() => null)]).then(([first]) =>
+  render(html`<${App} first=${first} />`, document.getElementById('app')))

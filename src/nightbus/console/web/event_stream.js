@@ -1,5 +1,5 @@
 // The rows of the events page: those of the history and those that arrive live, joined by id, the newest first. Pure but for `useEventStream`.
-import { useCallback, useEffect, useMemo, useRef, useState } from './html.js'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from './html.js'
 import { get } from './api.js'
 import { useLive } from './hooks.js'
 import { currentScope } from './router.js'
@@ -113,7 +113,7 @@ export function useEventStream(filters, paused, page = PAGE) {
     }
   }, [query])
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     Object.assign(buffer.current, { rows: [], outcomes: new Map(), known: new Map() })
     further.current = 0
     setWaiting(0)

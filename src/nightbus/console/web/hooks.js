@@ -1,5 +1,5 @@
 // Hooks of pages: what is loaded, what is live, what the address says, what the browser remembers.
-import { useCallback, useEffect, useRef, useState } from './html.js'
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from './html.js'
 import { get } from './api.js'
 import { liveState, subscribe, watchLive } from './live.js'
 import { ofBrowser } from './memory.js'
@@ -33,7 +33,7 @@ export function useLoad(path, params = {}, { every = 0, pages = 1, read = get } 
   const [answer, setAnswer] = useState({ key: '', data: null, error: null })
   const [turn, setTurn] = useState(0)
   const reload = useCallback(() => setTurn(n => n + 1), [])
-  useEffect(() => {
+  useLayoutEffect(() => {  // before the browser paints: an answer that is there already is in the first frame
     if (!path) return undefined
     const abort = new AbortController()
     read(path, params, { signal: abort.signal }).then(

@@ -9,6 +9,7 @@ import { onNavigation } from './router.js'
 const AGAIN = 1000         // ms between attempts
 const HIDDEN = 15000       // ms after which a hidden page lets go
 const GAP = 30000          // ms after which what was missed is not asked for any more
+const OVERLAP = 1000       // ms: the node may have read what was asked for ahead before it read the session's time
 
 const subscriptions = new Set()
 const watchers = new Set()
@@ -124,9 +125,12 @@ export function subscribe(topics, params, handler) {
   return () => { subscriptions.delete(one); plan() }
 }
 
-/** A stream that is opened soon begins at this time of the node (UTC ms), so that nothing is missed after what was asked for ahead. */
+/**
+ * A stream that is opened soon begins at this time of the node (UTC ms) or a little before, so that nothing is missed after what was asked
+ * for ahead. Who listens may hear what it knows already.
+ */
 export function beginAt(time) {
-  begin = JSON.stringify([time, {}])
+  begin = JSON.stringify([time - OVERLAP, {}])
   setTimeout(() => { begin = '' }, GAP / 6)
 }
 

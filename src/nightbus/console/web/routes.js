@@ -20,9 +20,11 @@ export const NAVIGATION = {
   access: { title: 'Access', path: '/access', icon: 'access', key: 'a' },
 }
 
-// `nav` is the navigation's entry that is marked while the page is open; `style` a file of `style/` that the page needs.
+// `nav` is the navigation's entry that is marked while the page is open; `style` a file of `style/` that the page needs;
+// `ahead` what of the API it asks for at first, as `address` (api.js) writes it: the shell names it to early.js, which asks while modules load.
 export const ROUTES = [
-  { path: '/', nav: 'overview', load: () => import('./pages/overview.js') },
+  { path: '/', nav: 'overview', load: () => import('./pages/overview.js'),
+    ahead: '/overview /series?name=nightbus_events_accepted_total%2Cnightbus_deliveries_given_up_total%2Cnightbus_invocations_total%2Cnightbus_invocation_errors_total&seconds=3600 /events?limit=8 /scopes' },
   { path: '/map', nav: 'map', style: 'map', load: () => import('./pages/map.js') },
   { path: '/events', nav: 'events', style: 'events', load: () => import('./pages/events.js') },
   { path: '/events/:id', nav: 'events', style: 'events', load: () => import('./pages/event.js') },
@@ -54,8 +56,14 @@ function loadStyle(name) {
   return styles.get(name)
 }
 
+const pages = new Map()
+
 /** The route's page, once its module and its style are there. */
 export async function loadPage(route) {
   const [module] = await Promise.all([route.load(), route.style && loadStyle(route.style)])
+  pages.set(route, module.default)
   return module.default
 }
+
+/** The route's page if it has been loaded, else undefined. */
+export const loadedPage = route => pages.get(route)

@@ -1,6 +1,5 @@
 // The first page: what fails, what is deployed, the last hour, and the newest events.
 import { html } from '../html.js'
-import { getAhead } from '../api.js'
 import { clock, count, number, rate, shortName, when } from '../format.js'
 import { useEventStream } from '../event_stream.js'
 import { useLoad } from '../hooks.js'
@@ -46,13 +45,6 @@ function linesOf(title, good, bad, step) {
 }
 
 const SERIES = { name: CHARTS.flatMap(chart => [chart.name, chart.bad]).join(','), seconds: HOUR }
-
-/** Asks for what the page shows before it is drawn. */
-export function askAhead() {
-  getAhead('/overview')
-  getAhead('/series', SERIES)
-  getAhead('/events', { limit: NEWEST })
-}
 
 function Charts() {
   const answer = useLoad('/series', SERIES, { every: 10000 })
