@@ -51,9 +51,10 @@ _OFTEN_LOST = 0.02  # of the news
 
 
 class MemoryStore:
-    """`clock` is this node's. Commits of a node that has closed are refused."""
+    """`clock` is this node's. Commits of a node that has closed are refused. `slow`: as the module says."""
 
-    def __init__(self, cluster: MemoryCluster, clock: Clock) -> None:
+    def __init__(self, cluster: MemoryCluster, clock: Clock, *, slow: bool = True) -> None:
+        self._slow = slow
         self._cluster = cluster
         self._clock = clock
         self._feed = Feed()
@@ -131,36 +132,36 @@ class MemoryStore:
         self._committing.add(committing)
         committing.add_done_callback(self._committing.discard)
         await asyncio.shield(committing)  # whoever waits may be cancelled; the commit goes on
-        await _let_others_go_on()
+        await self._let_others_go_on()
 
     async def _commit(self, changes: Sequence[Change]) -> None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         self._cluster.commit(changes, self)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         found = self._cluster.records.get((scope, kind), {}).get(key)
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return None if found is None else Record(key, orjson.loads(found[0]), found[1])
 
     async def list(
         self, scope: Scope, kind: str, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         found = [
             Record(key, orjson.loads(value), revision)
             for key, (value, revision) in self._cluster.records.get((scope, kind), {}).items()
             if key.startswith(prefix) and (not after or key.encode() > after.encode())
         ]
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return sorted(found, key=lambda record: record.key.encode())[:limit]
 
     async def count_records(self, scope: Scope, kind: str) -> int:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return len(self._cluster.records.get((scope, kind), {}))
 
     async def scopes(self, kind: str) -> builtins.list[Scope]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return [
             scope for (scope, of_kind), found in self._cluster.records.items() if of_kind == kind and found
         ]
@@ -177,14 +178,14 @@ class MemoryStore:
         limit: int = 1000,
         backwards: bool = False,
     ) -> builtins.list[Entry]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         wanted = Range(after, since, until, key, limit, backwards)
         if isinstance(logs, str):
             found = sorted(self._entries(scope, logs, wanted), key=lambda entry: entry.offset)
         else:
             found = [entry for name in dict.fromkeys(logs) for entry in self._entries(scope, name, wanted)]
             found.sort(key=lambda entry: (entry.time, entry.offset))
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return (found[::-1] if backwards else found)[:limit]
 
     def _entries(self, scope: Scope, log: str, wanted: Range) -> builtins.list[Entry]:
@@ -199,25 +200,25 @@ class MemoryStore:
         ]
 
     async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         sizes: Counter[int] = Counter()
         for entry in self._cluster.logs.get((scope, log), ()):
             sizes[entry.time // step_ms * step_ms] += len(entry.data)
         return dict(sizes)
 
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         names = [name for of_scope, name in self._cluster.logs if of_scope == scope]
         return sorted((name for name in names if name.startswith(prefix)), key=str.encode)
 
     async def log_scopes(self) -> builtins.list[Scope]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return [scope for scope in self._cluster.log_scopes if scope.account]
 
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
     ) -> builtins.list[Item]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         name, deadline = QueueName(scope, queue), self._clock.monotonic() + wait
         while not self._closed:
             offered = self._cluster.queue(name)
@@ -247,7 +248,7 @@ class MemoryStore:
     async def lease_one(
         self, scope: Scope, queue: str, item: int, lease_ms: int, group: str | None = None
     ) -> Item | None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         now = self._clock.now_ms()
         return self._cluster.queue(QueueName(scope, queue)).take_one(item, now, lease_ms, group)
 
@@ -261,7 +262,7 @@ class MemoryStore:
         backwards: bool = False,
         items: Collection[int] | None = None,
     ) -> builtins.list[QueuedItem]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         found = self._cluster.queue(QueueName(scope, queue)).peek(self._clock.now_ms())
         if backwards:
             found.reverse()
@@ -271,13 +272,13 @@ class MemoryStore:
             if (items is None or one.id in items)
             and (beyond is None or ((one.due, one.id) < beyond if backwards else (one.due, one.id) > beyond))
         ]
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return wanted[:limit]
 
     async def lease_again(
         self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None
     ) -> Item | None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         leased = self._cluster.queue(QueueName(scope, queue))
         return leased.lease_again(item, token, self._clock.now_ms(), lease_ms)
 
@@ -291,27 +292,27 @@ class MemoryStore:
         *,
         renewed: bool = False,
     ) -> bool:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         name = QueueName(scope, queue)
         changed = self._cluster.queue(name).change_lease(item, ends, token)
         if changed:
             for member in self._cluster.members:
                 member.lease_changed(name)
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return changed
 
     async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         found = self._cluster.queue(QueueName(scope, queue)).newest_lease(item)
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return found
 
     async def count(self, scope: Scope, queue: str) -> Counts:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return self._cluster.queue(QueueName(scope, queue)).count(self._clock.now_ms())
 
     async def oldest_due(self, scope: Scope, queue: str) -> int | None:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return self._cluster.queue(QueueName(scope, queue)).oldest_due(self._clock.now_ms())
 
     def untaken(self, scope: Scope, queue: str) -> int:
@@ -320,18 +321,18 @@ class MemoryStore:
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         if not isinstance(data, bytes | bytearray | memoryview):
             data = b"".join([chunk async for chunk in data])
-        await _let_others_go_on()
+        await self._let_others_go_on()
         kept = bytes(data)
         digest = hashlib.sha256(kept).hexdigest()
         self._cluster.put_blob(digest, kept)
         return Blob(digest, len(kept), hashlib.md5(kept, usedforsecurity=False).hexdigest())
 
     async def open_blob(self, digest: str) -> BinaryIO:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         return io.BytesIO(self._cluster.blobs[digest])
 
     async def rows(self) -> dict[str, int]:
-        await _let_others_go_on()
+        await self._let_others_go_on()
         counts: Counter[str] = Counter()
         for (_, kind), records in self._cluster.records.items():
             counts[f"record {kind}"] += len(records)
@@ -361,9 +362,10 @@ class MemoryStore:
             await asyncio.gather(*self._committing, return_exceptions=True)
         self._cluster.members.remove(self)
 
-
-async def _let_others_go_on() -> None:
-    if random.random() < _OFTEN_SLOW:
-        await asyncio.sleep(random.random() * _SLOW_SECONDS)
-    for _ in range(random.randrange(_MOST_TURNS)):
-        await asyncio.sleep(0)
+    async def _let_others_go_on(self) -> None:
+        if not self._slow:
+            return
+        if random.random() < _OFTEN_SLOW:
+            await asyncio.sleep(random.random() * _SLOW_SECONDS)
+        for _ in range(random.randrange(_MOST_TURNS)):
+            await asyncio.sleep(0)

@@ -59,7 +59,19 @@ def propose(
 
     Raises AwsError.
     """
-    template = read_template(text)
+    return propose_template(text, read_template(text), parameters, previous, tags, acknowledged, role_arn)
+
+
+def propose_template(
+    text: str,
+    template: Template,
+    parameters: Sequence[Mapping[str, Any]],
+    previous: Mapping[str, str],
+    tags: Mapping[str, str],
+    acknowledged: Sequence[str],
+    role_arn: str = "",
+) -> Proposal:
+    """As `propose`, of a text that has been read: `template`."""
     values = resolve(template.parameters, parameters, previous)
     proposal = Proposal(text, template, values, dict(tags), acknowledged, role_arn)
     if not proposal.has_transforms:

@@ -65,7 +65,7 @@ async def transformed(
     values = {**parameters, **pseudo}
     try:
         whole: Any = dict(document)
-        if next(nested_transforms(whole), None) is not None:
+        if nested_transforms(whole):
             whole = await _nested(whole, macros, values, whole=True)
         if not isinstance(whole, dict):
             raise format_error("unsupported structure.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
@@ -100,7 +101,7 @@ class Template:
     def description(self) -> str:
         return str(self.document.get("Description") or "")
 
-    @property
+    @cached_property
     def transforms(self) -> list[str]:
         """The names of all transforms, those of Fn::Transform anywhere in the template included."""
         return declared_transforms(self.document)

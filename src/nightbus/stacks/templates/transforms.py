@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,17 +58,25 @@ def _read(declared: Any, place: str) -> Transform:
     return Transform(declared["Name"], parameters)
 
 
-def nested_transforms(value: Any) -> Iterator[Transform]:
-    """Yield the transforms of all Fn::Transform in the value, the outer ones first."""
+def nested_transforms(value: Any) -> list[Transform]:
+    """Return the transforms of all Fn::Transform in the value, the outer ones first. Raises AwsError."""
+    found: list[Transform] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[Transform]) -> None:
+    """Add the transforms of the value, at any depth. Most values are texts, which are not entered."""
     if isinstance(value, dict):
         if FUNCTION in value:
-            yield from function_transforms(value[FUNCTION])
+            found += function_transforms(value[FUNCTION])
         for name, child in value.items():
-            if name != FUNCTION:
-                yield from nested_transforms(child)
+            if isinstance(child, dict | list) and name != FUNCTION:
+                _collect(child, found)
     elif isinstance(value, list):
         for child in value:
-            yield from nested_transforms(child)
+            if isinstance(child, dict | list):
+                _collect(child, found)
 
 
 def declared_transforms(document: Mapping[str, Any]) -> list[str]:
