@@ -84,7 +84,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
         return value
     if not isinstance(value, dict):
         return value
-    renamed = {}
+    renamed: dict[str, Any] = {}
     for key, child in value.items():
         if key in ("Ref", "DependsOn") and child in names:
             renamed[key] = names[child]

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 from unittest import mock
@@ -88,9 +88,10 @@ class FuzzNode:
     def new_account(self) -> None:
         """Go on in an account that has nothing, and forget what was in the former one."""
         former = self.scope.account
-        for values in (self.cluster.records, self.cluster.logs, self.cluster.keys):
-            for key in [key for key in values if key[0].account == former]:  # type: ignore[attr-defined]
-                del values[key]  # type: ignore[attr-defined]
+        kept: Sequence[dict[Any, Any]] = (self.cluster.records, self.cluster.logs, self.cluster.keys)
+        for values in kept:
+            for key in [key for key in values if key[0].account == former]:
+                del values[key]
         self._account += 1
         self.scope = Scope(str(self._account), REGION)
 
@@ -112,7 +113,7 @@ class FuzzNode:
 
         return self.run(settled())
 
-    def run(self, awaited: Any) -> Any:
+    def run(self, awaited: Coroutine[Any, Any, T]) -> T:
         try:
             return self.loop.run_until_complete(asyncio.wait_for(awaited, LONGEST_SECONDS))
         finally:

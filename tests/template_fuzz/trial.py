@@ -135,7 +135,7 @@ class Trials:
         document = rnd.choice([family.base, family.base, family.changed()])
         if rnd.random() < 0.2:
             document = mutated(rnd, document, damage and 1)
-        more = rnd.choice([{}, {}, {}, {"OnFailure": "DO_NOTHING"}, {"OnFailure": "DELETE"}])
+        more: dict[str, Any] = rnd.choice([{}, {}, {}, {"OnFailure": "DO_NOTHING"}, {"OnFailure": "DELETE"}])
         id, status = self._operate(
             "CreateStack", rnd, document, 0.005, StackName=f"s{self._families}", **more
         )
