@@ -136,15 +136,27 @@ def _the_server() -> PostgresServer:
     return server
 
 
-def start_server(**settings: str) -> PostgresServer:
-    """One more server, with these settings of postgresql.conf; who starts it stops it."""
+def start_server(wal: Path | None = None, **settings: str) -> PostgresServer:
+    """One more server, with these settings of postgresql.conf; who starts it stops it. `wal`: an empty folder for the
+    write-ahead log, in segments of 1 MB."""
     user = _unprivileged_user()
     folder = _own_folder(user)
     password = folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o644)
-    _init(folder, password, user)
+    _init(folder, password, user, wal)
     return _serve(folder, user, settings)
+
+
+def start_again(server: PostgresServer, **settings: str) -> PostgresServer:
+    """A server that was killed, or has ended, on the same port. Only what this returns is to be stopped."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        server.kill()
+    server.process.kill()  # its holder, which would remove the folder
+    server.process.wait()
+    for lock in (server.folder / "data" / "postmaster.pid", *server.folder.glob(".s.PGSQL.*")):
+        lock.unlink(missing_ok=True)  # a process that nobody has reaped yet looks alive to the next one
+    return _serve(server.folder, _unprivileged_user(), settings, server.port)
 
 
 def start_standby(primary: PostgresServer, name: str, **settings: str) -> PostgresServer:
@@ -174,15 +186,17 @@ def _own_folder(user: pwd.struct_passwd | None) -> Path:
     return folder
 
 
-def _serve(folder: Path, user: pwd.struct_passwd | None, settings: Mapping[str, str]) -> PostgresServer:
-    port = _free_port()
+def _serve(
+    folder: Path, user: pwd.struct_passwd | None, settings: Mapping[str, str], port: int = 0
+) -> PostgresServer:
+    port = port or _free_port()
     chosen = (
         _SETTINGS
         | dict(settings)
         | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder)}
     )
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             ["sh", "-c", _HOLDER, "sh", str(folder), _program("postgres"), "-D", str(folder / "data"), *options],
             stdin=subprocess.PIPE, stdout=log, stderr=log, **_as_user(user),
@@ -192,11 +206,15 @@ def _serve(folder: Path, user: pwd.struct_passwd | None, settings: Mapping[str, 
     return server
 
 
-def _init(folder: Path, password: Path, user: pwd.struct_passwd | None) -> None:
+def _init(folder: Path, password: Path, user: pwd.struct_passwd | None, wal: Path | None) -> None:
     command = [
         _program("initdb"), "-D", str(folder / "data"), "-U", USER, "--no-sync", "--encoding=UTF8", "--locale=C",
         "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}",
     ]  # fmt: skip
+    if wal is not None:
+        if user is not None:
+            os.chown(wal, user.pw_uid, user.pw_gid)
+        command += [f"--waldir={wal}", "--wal-segsize=1"]
     subprocess.run(command, check=True, capture_output=True, **_as_user(user))
 
 

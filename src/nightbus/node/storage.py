@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nightbus.store.postgres.nodes import Nodes
 
 _CLUSTER_KEY_NAME = "cluster.key"
+_TIMELINE_NAME = "database-timeline"
 
 
 class CannotOpenStore(Exception):
@@ -85,6 +86,7 @@ async def open_shared(
     lock = FolderLock.acquire(own)
     try:
         with _said(database):
+            database.timelines.remember_in(own / _TIMELINE_NAME)
             key, made = await _vault_key(database, given, folder)
             from nightbus.store.postgres.nodes import Presence
             from nightbus.store.postgres.store import PostgresStore

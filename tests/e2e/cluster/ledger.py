@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import threading
 from collections import defaultdict
@@ -62,6 +63,12 @@ class Ledger:
         """Seconds in which no PutEvents was acknowledged."""
         times = sorted(self.answered)
         return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
+
+    def pause_at(self, moment: float) -> float:
+        """Seconds between the last acknowledged PutEvents before the moment (monotonic) and the first one after."""
+        times = sorted(self.answered)
+        at = bisect.bisect(times, moment)
+        return times[at] - times[at - 1]
 
 
 def ids_by_number(messages: list[tuple[str, int]]) -> dict[int, set[str]]:

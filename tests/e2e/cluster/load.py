@@ -34,7 +34,10 @@ _CLIENT_ERRORS = (BotoCoreError, ClientError)
 
 
 class Load:
-    """Runs from its making until `end`. `nodes` is the test's list, in which a node that is started again is new."""
+    """Runs from its making to the end of its `with`.
+
+    `nodes` is the test's list, in which a node that is started again is new.
+    """
 
     def __init__(self, nodes: list[RunningNode], ledger: Ledger, seed: int, senders: int = 3) -> None:
         self._nodes = nodes
@@ -67,13 +70,18 @@ class Load:
             done = self._changed.wait_for(lambda: condition() or bool(self._failures), timeout=_PATIENCE)
         assert done and not self._failures, (len(self._ledger.answered), self._ledger.errors, self._failures)
 
-    def end(self) -> None:
+    def __enter__(self) -> Load:
+        return self
+
+    def __exit__(self, kind: object, failure: object, trace: object) -> None:
+        """Raises what went wrong in a client, unless the test has failed by itself."""
         self._over.set()
         for thread in self._threads:
-            thread.join(90)
-            assert not thread.is_alive()
-        if self._failures:
-            raise self._failures[0]
+            thread.join(_PATIENCE)
+        if failure is None:
+            assert not any(thread.is_alive() for thread in self._threads)
+            if self._failures:
+                raise self._failures[0]
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

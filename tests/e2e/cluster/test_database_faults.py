@@ -7,6 +7,7 @@ promoted. It is also slow for a while, and breaks transactions off as distribute
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -37,30 +38,35 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_a_primary_that_is_killed_and_a_standby_that_takes_over(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED)
-    for _ in range(FAILOVERS):
-        load.wait_for(40)
-        cluster.server.kill_primary()
-        cluster.server.promote()
-        cluster.lead_to_primary()
-        load.wait_for(30)
-        cluster.server.add_standby()
-    load.wait_for(20)
-    load.end()
-    print(f"{FAILOVERS} failovers:", check(cluster.nodes, ledger))
+    killed_at: list[float] = []
+    with Load(cluster.nodes, ledger, SEED) as load:
+        for _ in range(FAILOVERS):
+            load.wait_for(40)
+            killed_at.append(time.monotonic())
+            cluster.server.kill_primary()
+            cluster.server.promote()
+            cluster.lead_to_primary()
+            load.wait_for(30)
+            cluster.server.add_standby()
+        load.wait_for(20)
+    pauses = [ledger.pause_at(moment) for moment in killed_at]
+    print(
+        f"{FAILOVERS} failovers, pauses of {statistics.median(pauses):.2f} s in the median and at most "
+        f"{max(pauses):.2f} s:",
+        check(cluster.nodes, ledger),
+    )
 
 
 def test_a_slow_database(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED + 1)
-    load.wait_for(20)
-    for way in cluster.ways:
-        way.delay = _SLOW_SECONDS
-    load.wait_for(30)
-    for way in cluster.ways:
-        way.delay = 0.0
-    load.wait_for(20)
-    load.end()
+    with Load(cluster.nodes, ledger, SEED + 1) as load:
+        load.wait_for(20)
+        for way in cluster.ways:
+            way.delay = _SLOW_SECONDS
+        load.wait_for(30)
+        for way in cluster.ways:
+            way.delay = 0.0
+        load.wait_for(20)
     print("slow:", check(cluster.nodes, ledger))
     assert ledger.errors == 0
 
@@ -70,14 +76,13 @@ def test_deadlocks(cluster: Cluster) -> None:
     asked = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{DATABASE}'"
     before = int(server.execute(asked))
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED + 2)
-    rival = Deadlocks(server.url(DATABASE))
-    try:
-        wait_for(lambda: int(server.execute(asked)) >= before + 5 + rival.broken, 60)
-        load.wait_for(10)
-    finally:
-        rival.end()
-    load.end()
+    with Load(cluster.nodes, ledger, SEED + 2) as load:
+        rival = Deadlocks(server.url(DATABASE))
+        try:
+            wait_for(lambda: int(server.execute(asked)) >= before + 5 + rival.broken, 60)
+            load.wait_for(10)
+        finally:
+            rival.end()
     print("deadlocks:", check(cluster.nodes, ledger))
     assert ledger.errors == 0
 
@@ -92,10 +97,9 @@ def test_serialization_failures(cluster: Cluster) -> None:
     log = server.folder / "log"
     before = _failures(log.read_text())
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED + 3)
-    load.wait_for(100)
-    wait_for(lambda: _failures(log.read_text()) > before + 5, 60)
-    load.end()
+    with Load(cluster.nodes, ledger, SEED + 3) as load:
+        load.wait_for(100)
+        wait_for(lambda: _failures(log.read_text()) > before + 5, 60)
     print("serialization failures:", _failures(log.read_text()), check(cluster.nodes, ledger))
 
 

@@ -62,41 +62,38 @@ def test_nodes_that_are_killed(cluster: Cluster) -> None:
     print(f"NIGHTBUS_CRASH_SEED={SEED}")
     chance = random.Random(SEED)
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED)
-    for kill in range(KILLS):
-        load.wait_for(chance.randint(5, 60))
-        at = kill % len(cluster.nodes)
-        cluster.nodes[at].kill()
-        load.wait_for(20)  # by the others
-        cluster.start_again(at)
-    load.wait_for(20)
-    load.end()
+    with Load(cluster.nodes, ledger, SEED) as load:
+        for kill in range(KILLS):
+            load.wait_for(chance.randint(5, 60))
+            at = kill % len(cluster.nodes)
+            cluster.nodes[at].kill()
+            load.wait_for(20)  # by the others
+            cluster.start_again(at)
+        load.wait_for(20)
     print(f"{KILLS} kills:", check(cluster.nodes, ledger))
 
 
 def test_a_node_that_is_cut_off_from_the_database_and_comes_back(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED + 1)
-    load.wait_for(30)
-    cluster.gates.close_gate(cluster.ways[0])
-    time.sleep(AWAY_SECONDS)
-    load.wait_for(30)
-    cluster.gates.open_gate(cluster.ways[0])
-    load.wait_for(60)
-    load.end()
+    with Load(cluster.nodes, ledger, SEED + 1) as load:
+        load.wait_for(30)
+        cluster.gates.close_gate(cluster.ways[0])
+        time.sleep(AWAY_SECONDS)
+        load.wait_for(30)
+        cluster.gates.open_gate(cluster.ways[0])
+        load.wait_for(60)
     print("cut off:", check(cluster.nodes, ledger))
 
 
 def test_a_node_that_stands_still_for_longer_than_its_leases(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
-    load = Load(cluster.nodes, ledger, SEED + 2)
-    load.wait_for(30)
-    cluster.nodes[0].process.send_signal(signal.SIGSTOP)
-    try:
-        time.sleep(AWAY_SECONDS)
+    with Load(cluster.nodes, ledger, SEED + 2) as load:
         load.wait_for(30)
-    finally:
-        cluster.nodes[0].process.send_signal(signal.SIGCONT)
-    load.wait_for(60)
-    load.end()
+        cluster.nodes[0].process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(AWAY_SECONDS)
+            load.wait_for(30)
+        finally:
+            cluster.nodes[0].process.send_signal(signal.SIGCONT)
+        load.wait_for(60)
     print("paused:", check(cluster.nodes, ledger))

@@ -6,9 +6,13 @@ is made, and at the head of no module.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from nightbus.store.postgres.primaries import Primaries, servers_of
+from nightbus.store.postgres.timelines import Timelines
 
 from nightbus.store.postgres.refusals import SYSTEM, tls_settings
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 _NO_SETTINGS: Mapping[str, str] = {}
 _MOST_READERS = 8
 _STATEMENT_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
 # A node that stops in the middle of a transaction (SIGSTOP, a cut cable) holds locks which others wait for.
 _IDLE_IN_TRANSACTION_MS = 2_000
 
@@ -29,12 +34,21 @@ class Database:
     """`url` is a PostgreSQL URI, as libpq takes it (`postgresql://user@host:5432/database?sslmode=...`), without
     secrets in what is logged: `shown` is that. `schema` has the tables. `polls`: do without what not every database
     with PostgreSQL's protocol has (LISTEN and NOTIFY, advisory locks). `password` is for a URL that has none.
+
+    `primaries` and `timelines` are what this node knows of the servers: its connections come from one such object.
     """
 
     url: str = field(repr=False)
     schema: str = "nightbus"
     polls: bool = False
     password: str | None = field(default=None, repr=False)
+    primaries: Primaries = field(init=False, repr=False, compare=False)
+    timelines: Timelines = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a URL whose ports are no numbers."""
+        object.__setattr__(self, "timelines", Timelines(self.shown))
+        object.__setattr__(self, "primaries", Primaries(servers_of(self.url), self.timelines))
 
     @property
     def shown(self) -> str:
@@ -50,11 +64,19 @@ class Database:
     ) -> asyncpg.Connection:
         """One connection outside of any pool. `statement_seconds`: how long a statement may take.
 
-        Raises asyncpg.PostgresError, OSError, TimeoutError.
+        Raises asyncpg.PostgresError, OSError (FormerPrimary is one), TimeoutError.
         """
+        return await self.primaries.connect(self._connecting(name, statement_seconds))
+
+    async def look_for_newer_primary(self) -> None:
+        """Where the URL names several servers: until cancelled, find out which one was promoted."""
+        await self.primaries.look_for_newer(self._connecting("nightbus looks", _LOOK_SECONDS))
+
+    def _connecting(self, name: str, statement_seconds: float) -> functools.partial[Any]:
         import asyncpg
 
-        return await asyncpg.connect(
+        return functools.partial(
+            asyncpg.connect,
             self.url,
             password=self.password,
             ssl=self._tls(),
@@ -73,12 +95,16 @@ class Database:
             def get_reset_query(self) -> str:
                 return ""
 
+        async def connect(*url: Any, **options: Any) -> Any:
+            return await self.primaries.connect(functools.partial(asyncpg.connect, *url, **options))
+
         return await asyncpg.create_pool(
             self.url,
             password=self.password,
             ssl=self._tls(),
             min_size=0,  # asyncpg logs a traceback each time it cannot restore a smallest number
             max_size=size,
+            connect=connect,
             connection_class=Connection,
             command_timeout=_STATEMENT_SECONDS,
             server_settings={**self._settings(name), **settings},

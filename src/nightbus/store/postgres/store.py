@@ -80,7 +80,7 @@ class PostgresStore:
         self._changes = changes
         self._queues = queues
         self._writer: Writer
-        self._upkeep: asyncio.Task[None]
+        self._upkeep: list[asyncio.Task[None]] = []
         self._closed = False
 
     @classmethod
@@ -131,9 +131,10 @@ class PostgresStore:
             store = cls(database, pool, names, changes, queues, nodes, kept_blobs, slots)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
-            store._upkeep = asyncio.create_task(
-                delete_dropped_now_and_then(pool), name="names not used any more"
-            )
+            store._upkeep = [
+                asyncio.create_task(delete_dropped_now_and_then(pool), name="names not used any more"),
+                asyncio.create_task(database.look_for_newer_primary(), name="look for a newer primary"),
+            ]
             undo.pop_all()
             return store
 
@@ -303,7 +304,8 @@ class PostgresStore:
         if self._closed:
             return
         self._closed = True
-        self._upkeep.cancel()
+        for task in self._upkeep:
+            task.cancel()
         closing = asyncio.create_task(self._close_in_order(), name="end of the store")
         _, late = await asyncio.wait({closing}, timeout=_CLOSING_SECONDS)
         if late:

@@ -1,0 +1,136 @@
+"""Which of the servers that a URL names is the primary now?
+
+The driver takes the first one that answers as `target_session_attrs` wants it. After a failover that may be the old
+primary, which came back, or lives on. So where there are several a node asks all of them, and takes the one with the
+newest timeline (`timelines`) of those that answer. It remembers which one that was, asks the others again when it can
+not connect to it any more, and looks every `LOOK_SECONDS` whether another one was promoted meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from nightbus.store.postgres.timelines import Timelines
+
+if TYPE_CHECKING:
+    import asyncpg
+
+LOOK_SECONDS = 5.0
+_ANSWER_SECONDS = 2.0  # that one of several servers has
+_OTHERS_SECONDS = 0.3  # that the others have when one has answered
+_PORT = "5432"
+Server = tuple[str, int]
+
+
+class Connect(Protocol):
+    """Connects to the server that `host` and `port` name, or, without them, to what the URL names."""
+
+    def __call__(self, **server: str | int) -> Awaitable[asyncpg.Connection]: ...
+
+
+class Primaries:
+    """One for all connections of a node. `servers` are those that its URL names."""
+
+    def __init__(self, servers: Sequence[Server], timelines: Timelines) -> None:
+        self._servers = tuple(servers) if len(servers) > 1 else ()
+        self._timelines = timelines
+        self._current: Server | None = None
+        self._choosing = asyncio.Lock()
+
+    async def connect(self, connect: Connect) -> asyncpg.Connection:
+        """Connect to the primary. Raises FormerPrimary, and what `connect` does."""
+        if not self._servers:
+            connection = await connect()
+            await self._timelines.accept(connection)
+            return connection
+        found = await self._to_current(connect)
+        if found is None:
+            known = self._current
+            async with self._choosing:  # of many that find it gone one asks all others
+                found = await self._to_current(connect) if self._current != known else None
+                found = found or await self._choose(connect)
+        return found
+
+    async def look_for_newer(self, connect: Connect) -> None:
+        """Look at the other servers now and then, until cancelled. A newer primary among them has the connections to
+        the older one cut (`Timelines.accept`), and those that are made next go there."""
+        while self._servers:
+            await asyncio.sleep(LOOK_SECONDS)
+            for server in self._servers:
+                if server == self._current:
+                    continue
+                before = self._timelines.newest
+                with contextlib.suppress(Exception):  # it is away, a standby, or an older primary
+                    (await self._ask(server, connect)).terminate()
+                    if self._timelines.newest != before:
+                        self._current = server
+
+    async def _to_current(self, connect: Connect) -> asyncpg.Connection | None:
+        if self._current is None:
+            return None
+        with contextlib.suppress(Exception):  # all are asked then, and one of them says what is wrong
+            return await self._ask(self._current, connect)
+        return None
+
+    async def _choose(self, connect: Connect) -> asyncpg.Connection:
+        """Ask all. Who turns out to be older than another one has its connection cut."""
+        asked = {asyncio.ensure_future(self._ask(server, connect)): server for server in self._servers}
+        chosen: asyncio.Future[asyncpg.Connection] | None = None
+        try:
+            waiting = set(asked)
+            while waiting and not any(map(_is_usable, asked)):
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if waiting:
+                await asyncio.wait(waiting, timeout=_OTHERS_SECONDS)
+            chosen = next(filter(_is_usable, asked), None)
+            if chosen is None:
+                raise next(failure for answer in asked if (failure := answer.exception()) is not None)
+            self._current = asked[chosen]
+            return chosen.result()
+        finally:
+            for answer in asked:
+                if answer is not chosen:
+                    answer.cancel()
+                    answer.add_done_callback(_end)
+
+    async def _ask(self, server: Server, connect: Connect) -> asyncpg.Connection:
+        """Raises TimeoutError, OSError (FormerPrimary is one), and what `connect` does."""
+        host, port = server
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            connection = await connect(host=host, port=port)
+            timeline = await self._timelines.accept(connection)
+        if timeline is not None and not timeline.number:
+            connection.terminate()
+            raise ConnectionRefusedError(f"{host}:{port} is a standby")
+        return connection
+
+
+def _is_usable(answer: asyncio.Future[asyncpg.Connection]) -> bool:
+    if not answer.done() or answer.cancelled() or answer.exception() is not None:
+        return False
+    return not answer.result().is_closed()
+
+
+def _end(answer: asyncio.Future[asyncpg.Connection]) -> None:
+    if not answer.cancelled() and answer.exception() is None:
+        answer.result().terminate()
+
+
+def servers_of(url: str) -> list[Server]:
+    """The servers that the driver would try, in its order. Raises ValueError."""
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    named = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    ports = options.get("port", os.environ.get("PGPORT", _PORT)).split(",")
+    servers = []
+    for at, text in enumerate(named.split(",") if named else ()):
+        host, colon, port = text.rpartition(":")
+        if not colon or (text.startswith("[") and text.endswith("]")) or "/" in text:
+            host, port = text, ports[min(at, len(ports) - 1)]
+        servers.append((unquote(host).strip("[]"), int(port)))
+    return servers
