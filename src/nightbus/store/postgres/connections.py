@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightbus.store.postgres.primaries import Primaries, servers_of
-from nightbus.store.postgres.timelines import Timelines
-
 from nightbus.store.postgres.refusals import SYSTEM, tls_settings
+from nightbus.store.postgres.timelines import Timelines
 
 if TYPE_CHECKING:
     import ssl
