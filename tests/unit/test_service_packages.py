@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nightbus.cli.commands import doctor
+from nightbus.cli.commands import contents_checks
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.gateway.models import load_service, snake_case
@@ -97,8 +97,8 @@ def is_job_queue(one: object) -> bool:
 
 
 def test_the_doctor_counts_every_queue_of_jobs_and_each_has_a_name_of_its_own() -> None:
-    """Remedy: a line in `_WORK` of `cli/commands/doctor.py`."""
+    """Remedy: a line in `WORK` of `cli/commands/contents_checks.py`."""
     packages = [importlib.import_module(package) for package in SERVICES.values()]
     names = [one.name for package in packages for one in getattr(package, "JOB_QUEUES", ())]
     assert sorted(set(names)) == sorted(names)
-    assert {RuleJobs.name, *names} - set(doctor._WORK) == set()
+    assert {RuleJobs.name, *names} - set(contents_checks.WORK) == set()

@@ -175,6 +175,11 @@ def _trace(arguments: Arguments) -> None:
     )
 
 
+def _declare_doctor(parser: argparse.ArgumentParser) -> None:
+    options.add_data_or_database(parser)
+    options.add_cluster_key(parser)
+
+
 def _doctor(arguments: Arguments) -> int:
     from nightbus.cli.commands.doctor import examine_folder
 
@@ -216,6 +221,7 @@ def _completion(arguments: Arguments) -> None:
 
 
 GROUPS = {
+    "cluster": "The nodes that share a PostgreSQL database.",
     "events": "The events on the buses.",
     "policy": "The policies of roles.",
     "test-event": "Events to try functions and rules with, shared with the SAM CLI.",
@@ -250,6 +256,13 @@ COMMANDS = (
         "Let a node finish what it works on, while others take over the rest, and end.",
         node_commands.declare_drain,
         node_commands.drain,
+    ),
+    Command(
+        "cluster rotate-key",
+        "Give a cluster a new key in place of the one that its nodes have; nodes that run go on.",
+        node_commands.declare_rotate_key,
+        node_commands.rotate_key,
+        "FILE",
     ),
     Command(
         "check",
@@ -355,7 +368,7 @@ COMMANDS = (
     Command(
         "doctor",
         "Check a data folder or a database, in use or not, and print the findings; 1 if something is wrong.",
-        options.add_data_or_database,
+        _declare_doctor,
         _doctor,
     ),
     Command(

@@ -1,8 +1,9 @@
-"""Declares the commands about a node that runs: `status`, `stop`, `drain` and `console`."""
+"""Declares the commands about a node that runs: `status`, `stop`, `drain`, `cluster rotate-key` and `console`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from nightbus.cli import options
 from nightbus.cli.options import settings_of
@@ -46,6 +47,23 @@ def drain(arguments: argparse.Namespace) -> None:
     from nightbus.cli.commands.drain import drain_node
 
     drain_node(settings_of(arguments), arguments.name)
+
+
+def declare_rotate_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="Where the new key is written, or, if the file exists, where the new key is.",
+    )
+    options.add_data_or_database(parser)
+    options.add_cluster_key(parser)
+
+
+def rotate_key(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.cluster_key import rotate_cluster_key
+
+    rotate_cluster_key(settings_of(arguments), arguments.file)
 
 
 def declare_console(parser: argparse.ArgumentParser) -> None:

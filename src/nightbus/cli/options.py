@@ -97,18 +97,23 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add the options for a node on a store that several nodes share."""
     add_database(parser)
+    add_cluster_key(parser)
+    parser.add_argument(
+        "--workers",
+        type=worker_count,
+        metavar="NUMBER",
+        help="Run so many processes on the port, each a node on the shared store; 1 by default. [NIGHTBUS_WORKERS]",
+    )
+
+
+def add_cluster_key(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the key that opens the secrets of a database."""
     parser.add_argument(
         "--cluster-key-file",
         type=Path,
         metavar="FILE",
         help="The file with the key that all nodes of a cluster are given; without it the first node makes "
         "cluster.key in its data folder. [NIGHTBUS_CLUSTER_KEY_FILE; NIGHTBUS_CLUSTER_KEY is the key itself]",
-    )
-    parser.add_argument(
-        "--workers",
-        type=worker_count,
-        metavar="NUMBER",
-        help="Run so many processes on the port, each a node on the shared store; 1 by default. [NIGHTBUS_WORKERS]",
     )
 
 

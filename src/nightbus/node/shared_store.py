@@ -19,6 +19,7 @@ _SCHEMES = ("postgresql", "postgres")
 _KEY_VARIABLE = "NIGHTBUS_CLUSTER_KEY"
 _OF_LIBPQ = "PGPASSWORD"  # as of all programs of PostgreSQL
 _WITH_SECRETS = (_KEY_VARIABLE, _OF_LIBPQ, "NIGHTBUS_STORE")
+CLUSTER_KEY_FILE = "cluster.key"  # in the data folder of the node that made it
 _CACHE_MEGABYTES = 1024
 
 
@@ -53,6 +54,12 @@ class SharedStore:
         if self.cluster_key_file is None:
             return self.cluster_key.strip()
         return _text_of(self.cluster_key_file, "cluster_key_file")
+
+    def key_or_file(self, folder: Path) -> str:
+        """The cluster's key as it was given, or else as the first node has left it in its data folder, empty where
+        neither is. Raises SettingsError."""
+        file = folder / CLUSTER_KEY_FILE
+        return self.given_key() or (_text_of(file, "the cluster's key") if file.exists() else "")
 
     def blob_places(self, folder: Path) -> BlobPlaces:
         """`folder` is the data folder, which has this node's copies."""

@@ -6,6 +6,7 @@ copy of the administrator's key. The vault's key comes with the store: from the 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from nightbus.counters import Counters
 from nightbus.functions.pool.concurrency import SharedSlots
 from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
-from nightbus.node.shared_store import SharedStore
+from nightbus.node.shared_store import CLUSTER_KEY_FILE, SharedStore
 from nightbus.store.folder import FolderLock
 from nightbus.store.interface import Store
 from nightbus.store.sqlite.store import SqliteStore
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from nightbus.store.postgres.connections import Database
     from nightbus.store.postgres.nodes import Nodes
 
-_CLUSTER_KEY_NAME = "cluster.key"
 _TIMELINE_NAME = "database-timeline"
 
 
@@ -81,7 +81,7 @@ async def open_shared(
 
     Raises FolderInUse, CannotOpenStore, SettingsError.
     """
-    database, given = shared.database, shared.given_key()
+    database, given = shared.database, shared.key_or_file(folder)
     own = folder if worker is None else worker.folder(folder)
     lock = FolderLock.acquire(own)
     try:
@@ -122,14 +122,12 @@ async def _vault_key(database: Database, given: str, folder: Path) -> tuple[byte
     connection = await database.connect()
     try:
         await schema.prepare(connection, database.schema)
-        file, made = folder / _CLUSTER_KEY_NAME, None
-        if not given and file.exists():
-            given = file.read_text().strip()
+        file, made = folder / CLUSTER_KEY_FILE, None
         if not given:
             if await identity.has_identity(connection):
                 raise identity.WrongClusterKey(
                     "the database has a cluster, whose key this node needs: --cluster-key-file or NIGHTBUS_CLUSTER_KEY "
-                    f"(the cluster's first node has it in {_CLUSTER_KEY_NAME} of its data folder)"
+                    f"(the cluster's first node has it in {CLUSTER_KEY_FILE} of its data folder)"
                 )
             given, made = identity.new_cluster_key(), file
             _write_key(file, given)
@@ -141,6 +139,36 @@ async def _vault_key(database: Database, given: str, folder: Path) -> tuple[byte
             raise
     finally:
         await connection.close()
+
+
+async def rotate_key(database: Database, old: str, file: Path) -> None:
+    """Seal what the cluster's key `old` opens with the key in `file`, which is made if it is not there.
+
+    Raises CannotOpenStore, and OSError for the file, which stays: whether a lost connection had committed nobody knows.
+    """
+    from nightbus.store.postgres import identity
+
+    with _said(database):
+        connection = await database.connect(name="nightbus rotate-key")
+    try:
+        with _said(database):
+            await identity.open_vault_key(connection, old)
+        new = await asyncio.to_thread(_key_in, file)
+        with _said(database):
+            await identity.rotate(connection, old, new)
+    finally:
+        await connection.close()
+
+
+def _key_in(file: Path) -> str:
+    """The key that the file has, or that is made and written there. Raises OSError."""
+    if file.exists():
+        return file.read_text().strip()
+    from nightbus.store.postgres import identity
+
+    key = identity.new_cluster_key()
+    _write_key(file, key)
+    return key
 
 
 def _write_key(file: Path, key: str) -> None:

@@ -50,7 +50,7 @@ async def test_another_key_is_refused(connection: asyncpg.Connection) -> None:
     assert not await has_identity(connection)
     made = await vault_key(connection, new_cluster_key())
     assert await has_identity(connection)
-    with pytest.raises(WrongClusterKey, match="is another one than that with which"):
+    with pytest.raises(WrongClusterKey, match="is not this database's"):
         await vault_key(connection, new_cluster_key())
     with pytest.raises(WrongClusterKey, match="must be 64 hexadecimal digits"):
         await vault_key(connection, "password")

@@ -1,4 +1,4 @@
-"""Finds what a data folder has with a role that IAM does not have: nothing can be done in its name.
+"""Finds what a data folder or a cluster has with a role that IAM does not have: nothing can be done in its name.
 
 Earlier releases asked no policies, so their folders may name roles that nobody ever made.
 """
@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
+from nightbus.cli.commands.contents import Contents
 from nightbus.delivery.rules import RULE
 from nightbus.identity.principals import ROLE
 from nightbus.node.settings import Settings
 from nightbus.services.lambda_.records import FUNCTION, VERSION
 from nightbus.stacks.records import STACK
-from nightbus.store.doctor import NOTE, Finding, Patient
-from nightbus.store.sqlite import reads
+from nightbus.store.doctor import NOTE, Finding
 
 _NOUNS = {FUNCTION: "function", VERSION: "function", RULE: "rule", STACK: "stack"}
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([^/]+)")
@@ -27,17 +27,16 @@ _MOST_NAMED = 5
 _MOST_ROLES = 20
 
 
-def missing_roles(settings: Settings, patient: Patient) -> Iterator[Finding]:
+def missing_roles(settings: Settings, contents: Contents) -> Iterator[Finding]:
     """Yield the roles that functions, rules and stacks name and that do not exist, with who names them."""
     if settings.dev_credentials:  # such a node lets roles that it does not know do everything
         return
     users: dict[str, set[str]] = {}
     for kind, noun in _NOUNS.items():
-        query = "SELECT key, value FROM record WHERE kind = ?"
-        for key, value in patient.connection.execute(query, (kind,)):
+        for key, value in contents.records(kind):
             for arn in _roles(orjson.loads(value)):
                 users.setdefault(arn, set()).add(f"{noun} {_name(kind, key)}")
-    missing = [arn for arn in sorted(users) if not _exists(patient, arn)]
+    missing = [arn for arn in sorted(users) if not _exists(contents, arn)]
     for arn in missing[:_MOST_ROLES]:
         names = sorted(users[arn])
         shown = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
@@ -54,12 +53,9 @@ def _name(kind: str, key: str) -> str:
     return re.split(r"[/|]", key, maxsplit=1)[0]
 
 
-def _exists(patient: Patient, arn: str) -> bool:
+def _exists(contents: Contents, arn: str) -> bool:
     match = _ROLE_ARN.fullmatch(arn)
-    return (
-        match is None
-        or reads.get(patient.connection, Scope(match[1], ""), ROLE, match[2].lower()) is not None
-    )
+    return match is None or contents.get(Scope(match[1], ""), ROLE, match[2].lower()) is not None
 
 
 def _roles(value: Any) -> Iterator[str]:

@@ -101,10 +101,9 @@ def _without_password(database: Database) -> tuple[str, str | None]:
 
 def _program(name: str) -> str:
     """The newest one of the machine: it reads older servers, and an older one refuses a newer server."""
-    found = [file for folder in _PACKAGES for file in Path("/").glob(f"{folder}/{name}")]
-    on_path = shutil.which(name)
-    if on_path is not None:  # preferred among those of one version
-        found.insert(0, Path(on_path))
+    on_path = [Path(folder) / name for folder in os.get_exec_path()]  # preferred among those of one version
+    packaged = [file for folder in _PACKAGES for file in Path("/").glob(f"{folder}/{name}")]
+    found = [file for file in (*on_path, *packaged) if os.access(file, os.X_OK)]
     if not found:
         raise ClusterBackupFailed(
             f"{name} is not installed (on Debian and Ubuntu: apt-get install postgresql-client)"

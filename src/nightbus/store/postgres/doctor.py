@@ -30,8 +30,8 @@ _FROM_BACKUP = "stop the nodes and restore a backup into a new database (nightbu
 Check = Callable[["asyncpg.Connection"], AsyncIterator[Finding]]
 
 
-async def examine_cluster(database: Database) -> AsyncIterator[Finding]:
-    """Every finding."""
+async def examine_cluster(database: Database, further: tuple[Check, ...] = ()) -> AsyncIterator[Finding]:
+    """Every finding, those of the checks `further` included."""
     import asyncpg
 
     try:
@@ -52,7 +52,7 @@ async def examine_cluster(database: Database) -> AsyncIterator[Finding]:
         async for finding in _schema(connection, database.schema):
             known = finding.level != WRONG
             yield finding
-        for check in CHECKS if known else ():
+        for check in (*CHECKS, *further) if known else ():
             async for finding in check(connection):
                 yield finding
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
@@ -146,6 +146,12 @@ async def _upkeep(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
         advice = f"end it: SELECT pg_terminate_backend({pid})"
         text = f"a transaction is open for {seconds // 60:,} minutes (process {pid}): no row is cleared away meanwhile"
         yield Finding(NOTE, text, advice)
+
+
+async def has_running_nodes(connection: asyncpg.Connection) -> bool:
+    since = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint - heartbeat"
+    query = f"SELECT EXISTS (SELECT 1 FROM node WHERE {since} <= $1)"  # noqa: S608 - made of constants
+    return bool(await connection.fetchval(query, _SILENT_MS))
 
 
 async def _nodes(connection: asyncpg.Connection) -> AsyncIterator[Finding]:

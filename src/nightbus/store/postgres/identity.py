@@ -45,6 +45,26 @@ async def vault_key(connection: asyncpg.Connection, cluster_key: str) -> bytes:
     return _open(key, _VAULT, await _sealed(connection) or "")
 
 
+async def open_vault_key(connection: asyncpg.Connection, cluster_key: str) -> bytes:
+    """Return the key of the vault of a cluster that has one, and change nothing. Raises WrongClusterKey."""
+    return _open(_parsed(cluster_key), _VAULT, await _sealed(connection) or "")
+
+
+async def rotate(connection: asyncpg.Connection, cluster_key: str, new: str) -> None:
+    """Seal the vault's key with the cluster key `new`, in place of `cluster_key`, which opens nothing from then on.
+
+    Nodes that run have the vault's key, which stays. Raises WrongClusterKey, and then nothing is changed.
+    """
+    sealed = await _sealed(connection)
+    if sealed is None:
+        raise WrongClusterKey("no node has been here yet: there is no key to rotate")
+    vault = _open(_parsed(cluster_key), _VAULT, sealed)
+    resealed = _seal(_parsed(new), _VAULT, vault)
+    query = "UPDATE secret SET sealed = $1 WHERE name = $2 AND sealed = $3"
+    if await connection.execute(query, resealed, _VAULT, sealed) != "UPDATE 1":
+        raise WrongClusterKey("somebody else has rotated the cluster's key meanwhile")
+
+
 async def _sealed(connection: asyncpg.Connection) -> str | None:
     sealed: str | None = await connection.fetchval("SELECT sealed FROM secret WHERE name = $1", _VAULT)
     return sealed
@@ -74,5 +94,5 @@ def _open(key: bytes, name: str, sealed: str) -> bytes:
         return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], name.encode())
     except (InvalidTag, ValueError) as wrong:
         raise WrongClusterKey(
-            "the cluster's key is another one than that with which this database was first used"
+            "the cluster's key is not this database's: it is another cluster's, or from before it was rotated"
         ) from wrong
