@@ -40,7 +40,7 @@ from nodes import RunningNode
 from postgres_server import PostgresServer, start_server
 
 CONNECTIONS = 16
-SETTINGS = {
+SETTINGS: dict[str, str] = {
     "fsync": "on",
     "full_page_writes": "on",
     "shared_buffers": "256MB",
@@ -91,7 +91,7 @@ def options() -> argparse.ArgumentParser:
 
 @contextmanager
 def own_server() -> Iterator[PostgresServer]:
-    server = start_server(**SETTINGS)
+    server = start_server(None, **SETTINGS)
     try:
         yield server
     finally:
