@@ -6,6 +6,20 @@ import logging
 import sys
 
 from nightbus.cli.log_lines import OneLine
+from nightbus.store.changes import StoreUnavailable
+
+
+def after(failure: Exception) -> list[str]:
+    """The lines that tell of work that failed so."""
+    try:
+        raise failure
+    except Exception:
+        record = logging.LogRecord(
+            "nightbus", logging.ERROR, "", 0, "item %d broke off", (7,), sys.exc_info()
+        )
+    lines = OneLine().format(record).splitlines()
+    assert record.exc_info, "another handler has it, too"
+    return lines
 
 
 def formatted(text: str) -> str:
@@ -21,8 +35,10 @@ def test_a_message_is_one_line_without_control_characters() -> None:
 
 
 def test_a_traceback_keeps_its_lines() -> None:
-    try:
-        raise ValueError
-    except ValueError:
-        record = logging.LogRecord("nightbus", logging.ERROR, "", 0, "failed", (), sys.exc_info())
-    assert OneLine().format(record).splitlines()[-1] == "ValueError"
+    lines = after(ValueError())
+    assert lines[0].endswith("item 7 broke off") and lines[-1] == "ValueError"
+
+
+def test_a_store_that_is_away_is_one_line() -> None:
+    (line,) = after(StoreUnavailable("The database refuses it:\nno room"))
+    assert line.endswith("item 7 broke off: The database refuses it:\\nno room")

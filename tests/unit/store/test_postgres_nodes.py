@@ -92,6 +92,30 @@ async def test_a_node_that_starts_again_in_its_folder_ends_its_former_self(datab
             assert {row.id for row in await again.everyone()} <= {again.id, former.id}
 
 
+async def test_heartbeats_go_on_after_the_server_had_no_room_for_one(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with present(database, "a") as ((node, nodes),):
+        await node.writing.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM nextval('refused'); RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$;"
+            "CREATE SEQUENCE refused; CREATE TRIGGER refuse BEFORE UPDATE ON node EXECUTE FUNCTION refuse()"
+        )
+
+        async def refused() -> int:
+            return int(await node.writing.fetchval("SELECT last_value FROM refused"))
+
+        while await refused() < 3:
+            await asyncio.sleep(0.02)
+        await node.writing.execute("DROP TRIGGER refuse ON node")
+        (before,) = await nodes.everyone()
+        deadline = time.monotonic() + 20
+        while (await nodes.everyone())[0].heartbeat_age >= before.heartbeat_age:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_a_node_that_was_declared_dead_takes_a_new_number_and_says_so(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

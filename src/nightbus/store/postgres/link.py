@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.failures import is_lack_of_room
 
 if TYPE_CHECKING:
     import asyncpg
@@ -24,7 +25,8 @@ _LONGEST_PAUSE = 1.0
 
 
 class LinkLost(Exception):
-    """There is no connection at the moment, or it was lost meanwhile. It is made again by itself."""
+    """There is no connection at the moment, it was lost meanwhile, or the server has no room for what goes by it. It is
+    made again by itself."""
 
 
 class Link:
@@ -63,6 +65,8 @@ class Link:
             except asyncpg.PostgresError as failure:
                 if connection.is_closed() or isinstance(failure, _goes_away()):
                     self._drop(connection)
+                    raise LinkLost from failure
+                if is_lack_of_room(failure):
                     raise LinkLost from failure
                 raise
 
