@@ -16,7 +16,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.stacks.records import SERVICE, SESSION_NAME, is_stack_id
 
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]+", re.ASCII)
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]+", re.ASCII)
 
 
 async def service_role(ctx: Context, requested: str | None, present: str, source_arn: str) -> str:
@@ -41,7 +41,7 @@ def role_of(caller: Caller) -> str:
 
 async def check_role(ctx: Context, role: str, source_arn: str) -> None:
     """Raise AwsError unless the role is one of the account whose trust policy admits CloudFormation."""
-    named = _ROLE.fullmatch(role)
+    named = ROLE_ARN.fullmatch(role)
     if named is None:
         raise AwsError("ValidationError", f"{role} is not a valid RoleARN")
     if named[1] != ctx.account:

@@ -11,12 +11,25 @@ from nightbus.aws.errors import AwsError
 from nightbus.identity.authorization import Authorizer
 from nightbus.services.cloudformation.stack_sets.records import SetOperation
 from nightbus.services.context import Platform
+from nightbus.services.service_roles import ROLE_ARN
 from nightbus.stacks.assumed_roles import assume_role
 from nightbus.stacks.records import SERVICE, SESSION_NAME
 
 ADMINISTRATION_ROLE = "AWSCloudFormationStackSetAdministrationRole"
 EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 _OPERATION = "cloudformation:CreateStackInstances"
+
+
+def check_administration_role(role: str, account: str) -> None:
+    """Raise AwsError unless the role is one of the account that administers the set.
+
+    The role of another account trusts CloudFormation too, and would open the accounts that trust it.
+    """
+    named = ROLE_ARN.fullmatch(role)
+    if named is None:
+        raise AwsError("ValidationError", f"{role} is not a valid RoleARN")
+    if named[1] != account:
+        raise AwsError("ValidationError", "Cross-account pass role is not allowed.")
 
 
 async def execution_call(
@@ -27,6 +40,8 @@ async def execution_call(
     Raises AwsError if a role is missing, does not trust who assumes it, or may not assume the other.
     """
     partition = partition_of(region)
+    if operation.administration_role:
+        check_administration_role(operation.administration_role, scope.account)
     administration = (
         operation.administration_role or f"arn:{partition}:iam::{scope.account}:role/{ADMINISTRATION_ROLE}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from nightbus.aws.errors import AwsError
@@ -14,6 +15,7 @@ from nightbus.services.cloudformation.stack_sets.records import (
     StackSet,
     find_set,
     instance_key,
+    instances_with_revisions,
     opened_map,
     put_instance,
     sealed_map,
@@ -25,6 +27,7 @@ from nightbus.stacks.templates.parameters import MASK, is_secret
 from nightbus.stacks.templates.template import Template, read_template
 
 _PAGE = 100
+_MOST_INSTANCES = 2000  # of a set
 
 
 async def create_stack_instances(
@@ -41,16 +44,16 @@ async def create_stack_instances(
     stack_set, record = await find_set(ctx, stack_set_name)
     targets = _targets(accounts, deployment_targets, regions)
     await _check_overrides(stack_set, parameter_overrides)
-    existing = await set_instances(ctx.platform, ctx.scope, stack_set.name)
-    known = {(one.account, one.region): one for one in existing}
+    known = await instances_with_revisions(ctx, stack_set.name)
+    _refuse_too_many(stack_set, known.keys() | set(targets))
     puts = []
     for account, region in targets:
-        instance = known.get((account, region), Instance(account, region))
+        instance, revision = known.get((account, region), (Instance(account, region), 0))
         before = await opened_map(ctx.platform.vault, instance.overrides)
         instance.overrides = await sealed_map(
             ctx.platform.vault, _overridden(parameter_overrides or [], before)
         )
-        puts.append(put_instance(ctx.scope, stack_set.name, instance))
+        puts.append(put_instance(ctx.scope, stack_set.name, instance, revision))
     return await begin(
         ctx, stack_set, record.revision, "CREATE", targets, operation_preferences, operation_id, *puts
     )
@@ -70,18 +73,17 @@ async def update_stack_instances(
     stack_set, record = await find_set(ctx, stack_set_name)
     targets = _targets(accounts, deployment_targets, regions)
     await _check_overrides(stack_set, parameter_overrides)
-    existing = await set_instances(ctx.platform, ctx.scope, stack_set.name)
-    known = {(one.account, one.region): one for one in existing}
+    known = await instances_with_revisions(ctx, stack_set.name)
     puts = []
     for account, region in targets:
         if (account, region) not in known:
             raise no_such_instance(stack_set, account, region)
-        instance = known[account, region]
+        instance, revision = known[account, region]
         if parameter_overrides is not None:
             before = await opened_map(ctx.platform.vault, instance.overrides)
             values = _overridden(parameter_overrides, before)
             instance.overrides = await sealed_map(ctx.platform.vault, values)
-            puts.append(put_instance(ctx.scope, stack_set.name, instance))
+            puts.append(put_instance(ctx.scope, stack_set.name, instance, revision))
     return await begin(
         ctx, stack_set, record.revision, "UPDATE", targets, operation_preferences, operation_id, *puts
     )
@@ -122,6 +124,13 @@ def _targets(
     if not chosen or not places:
         raise invalid("You must specify at least one account and one region")
     return [(account, region) for region in places for account in chosen]
+
+
+def _refuse_too_many(stack_set: StackSet, instances: Set[tuple[str, str]]) -> None:
+    """Each result of an operation rewrites the operation's record, which has all of them."""
+    if len(instances) > _MOST_INSTANCES:
+        text = f"StackSet {stack_set.id} may have at most {_MOST_INSTANCES} stack instances"
+        raise AwsError("LimitExceededException", text, 400)
 
 
 async def _check_overrides(stack_set: StackSet, overrides: list[dict[str, Any]] | None) -> None:

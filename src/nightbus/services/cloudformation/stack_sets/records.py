@@ -147,6 +147,15 @@ async def set_instances(platform: Platform, scope: Scope, name: str) -> list[Ins
     return [Instance(**record.value) for record in records]
 
 
+async def instances_with_revisions(ctx: Context, name: str) -> dict[tuple[str, str], tuple[Instance, int]]:
+    """Return the set's instances by account and region, each with the revision of its record."""
+    found = {}
+    for record in await ctx.store.list(ctx.scope, INSTANCE, prefix=f"{name}/"):
+        instance = Instance(**record.value)
+        found[instance.account, instance.region] = instance, record.revision
+    return found
+
+
 async def set_operations(ctx: Context, name: str) -> list[SetOperation]:
     """Return the set's operations, the newest first."""
     records = await ctx.store.list(ctx.scope, OPERATION, prefix=f"{name}/")

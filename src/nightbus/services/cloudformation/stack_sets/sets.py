@@ -12,7 +12,10 @@ from nightbus.services.cloudformation.operation_start import find_existing_stack
 from nightbus.services.cloudformation.planning import last_deployment
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, tag_list, wire_time
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
-from nightbus.services.cloudformation.stack_sets.execution_roles import EXECUTION_ROLE
+from nightbus.services.cloudformation.stack_sets.execution_roles import (
+    EXECUTION_ROLE,
+    check_administration_role,
+)
 from nightbus.services.cloudformation.stack_sets.operations import begin
 from nightbus.services.cloudformation.stack_sets.records import (
     OPERATION,
@@ -64,6 +67,8 @@ async def create_stack_set(
             f"1 validation error detected: Value '{stack_set_name}' at 'stackSetName' failed to satisfy constraint: "
             "Member must satisfy regular expression pattern: [a-zA-Z][a-zA-Z0-9-]{0,127}"
         )
+    if administration_role_arn:
+        check_administration_role(administration_role_arn, ctx.account)
     if await ctx.store.get(ctx.scope, STACK_SET, stack_set_name) is not None:
         raise AwsError("NameAlreadyExistsException", f"StackSet {stack_set_name} already exists", 409)
     text = await _template_of_stack(ctx, stack_id) if stack_id else ""
@@ -130,6 +135,8 @@ async def update_stack_set(
         raise invalid(
             "AdministrationRoleARN must be specified: the stack set has a customized administrator role"
         )
+    if administration_role_arn:
+        check_administration_role(administration_role_arn, ctx.account)
     text = await template_text(
         ctx, template_body, template_url, stack_set.template, bool(use_previous_template)
     )

@@ -75,12 +75,12 @@ def tolerance(preferences: Mapping[str, Any], accounts: int) -> int:
 def at_once(preferences: Mapping[str, Any], accounts: int) -> int:
     """Return in how many accounts of a region the operation works at the same time; 1 by default.
 
-    With strict tolerance there are never more under way than may fail, and one.
+    With strict tolerance there are never more under way than may fail, and one; and never more than there are accounts.
     """
     if "MaxConcurrentPercentage" in preferences:
         wanted = max(1, accounts * int(preferences["MaxConcurrentPercentage"]) // _PERCENT)
     else:
         wanted = int(preferences.get("MaxConcurrentCount", 1))
     if preferences.get("ConcurrencyMode") == "SOFT_FAILURE_TOLERANCE":
-        return wanted
-    return min(wanted, tolerance(preferences, accounts) + 1)
+        return min(wanted, accounts)
+    return min(wanted, tolerance(preferences, accounts) + 1, accounts)

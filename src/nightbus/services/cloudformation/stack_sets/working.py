@@ -32,7 +32,7 @@ from nightbus.store.leased_work import work_through
 from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.cloudformation")
-_AT_ONCE = 4
+_AT_ONCE = 256  # operations; one may wait for hours, for a stack that waits for a signal
 _KEPT_MS = 90 * 24 * 3600 * 1000
 _EVERY_SECONDS = 24 * 3600.0
 _PENDING = ("PENDING", "RUNNING")
