@@ -11,7 +11,7 @@ import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
-from nightbus.store.interface import Append, Change, Conflict, PutRecord, RequireRecord
+from nightbus.store.interface import Append, Change, Conflict, DeleteRecord, PutRecord, RequireRecord
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.sqlite.writer import Writer, _Batch
 
@@ -117,3 +117,20 @@ async def test_one_of_many_that_does_not_stand(
     required[at] = RequireRecord(HERE, "kind", "none", 0)
     await store.commit(*required, append(b"2"))
     assert await written(store) == [b"2"]
+
+
+async def test_requirements_of_commits_at_once_are_looked_up_in_their_order(store: SqliteStore) -> None:
+    await store.commit(PutRecord(HERE, "kind", "one", {}), PutRecord(HERE, "kind", "two", {}))
+    one, two = (RequireRecord(HERE, "kind", key, 1) for key in ("one", "two"))
+    outcomes = await asyncio.gather(
+        store.commit(one, Append(HERE, "log", 1, b"before")),
+        store.commit(Append(HERE, "log", 2, b"also before"), two, one),
+        store.commit(DeleteRecord(HERE, "kind", "one")),
+        store.commit(two, Append(HERE, "log", 3, b"of the other")),
+        store.commit(Append(HERE, "log", 4, b"refused"), two, one),
+        store.commit(RequireRecord(HERE, "kind", "one", 0), Append(HERE, "log", 5, b"after")),
+        return_exceptions=True,
+    )
+    assert [number for number, outcome in enumerate(outcomes) if outcome is not None] == [4]
+    assert isinstance(outcomes[4], Conflict)
+    assert await written(store) == [b"before", b"also before", b"of the other", b"after"]

@@ -25,6 +25,7 @@ from nightbus.store.interface import (
     KeepBlob,
     PutRecord,
     ReleaseBlob,
+    RequireRecord,
     StoreClosed,
     TrimQueue,
 )
@@ -243,3 +244,27 @@ async def test_a_fault_of_the_writer_ends_no_commit_after_it(
         with pytest.raises(RuntimeError, match="a fault"):
             await asyncio.wait_for(store.commit(PutRecord(HERE, "k", "a", {})), 10)
     await asyncio.wait_for(store.commit(PutRecord(HERE, "k", "b", {})), 10)
+
+
+def bytes_written() -> int:
+    """By this thread, into files and elsewhere."""
+    counts = dict(line.split(": ") for line in Path("/proc/thread-self/io").read_text().splitlines())
+    return int(counts["wchar"])
+
+
+@pytest.mark.skipif(not Path("/proc/thread-self/io").exists(), reason="Linux counts what a thread writes")
+async def test_a_group_writes_nothing_but_the_write_ahead_log(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False, inline=True)
+    logs = [f"logs/{number}" for number in range(64)]
+    requirements = [RequireRecord(HERE, "logs/stream", name, 1) for name in logs]
+    await store.commit(*(PutRecord(HERE, "logs/stream", name, {}) for name in logs))
+    log_file = tmp_path / "data" / f"{FILE_NAME}-wal"
+    for _ in range(3):  # from the second time on the pages have a state before the group
+        size, written = log_file.stat().st_size, bytes_written()
+        appends = [Append(HERE, name, 1, b"line" * 200, "key") for name in logs]
+        items = [Enqueue(HERE, "queue", b"item" * 200, 1)] * 64
+        await asyncio.gather(*(store.commit(*requirements, *appends, *items) for _ in range(3)))
+        written, grown = bytes_written() - written, log_file.stat().st_size - size
+    await store.close()
+    assert grown > 256 * 1024, "so little that SQLite keeps earlier pages in memory"
+    assert written < 1.1 * grown

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from nightbus.store.interface import Change, RequireRecord
 from nightbus.store.scopes import scope_text
 
-_SIZES = (4, 16, 64)
+_SIZES = (1, 4, 16, 64)
 
 
 def _statement(size: int) -> str:
@@ -34,10 +34,21 @@ def standing_first(connection: sqlite3.Connection, changes: Sequence[Change]) ->
         if type(change) is not RequireRecord or not change.expect:
             break
         first.append(change)
-    if len(first) < 2:
-        return 0
-    size, statement = next((size, text) for size, text in _STATEMENTS if size >= len(first))
-    rows = [(scope_text(one.scope), one.kind, one.key, one.expect) for one in first]
+    return len(first) if len(first) > 1 and _stand(connection, first) else 0
+
+
+def all_stand(connection: sqlite3.Connection, changes: Sequence[Change]) -> bool:
+    """Whether all requirements among `changes` are known to hold; where not, they are to be looked up one by one."""
+    required = [change for change in changes if type(change) is RequireRecord]
+    if not all(one.expect for one in required):
+        return False
+    most = _SIZES[-1]
+    return all(_stand(connection, required[at : at + most]) for at in range(0, len(required), most))
+
+
+def _stand(connection: sqlite3.Connection, required: Sequence[RequireRecord]) -> bool:
+    size, statement = next((size, text) for size, text in _STATEMENTS if size >= len(required))
+    rows = [(scope_text(one.scope), one.kind, one.key, one.expect) for one in required]
     rows += [rows[-1]] * (size - len(rows))
     (count,) = connection.execute(statement, [value for row in rows for value in row]).fetchone()
-    return len(first) if count == size else 0
+    return bool(count == size)

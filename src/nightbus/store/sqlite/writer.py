@@ -15,9 +15,10 @@ and does this again and again:
 What holds, and by what:
 
 1. A caller goes on after its changes are on disk. A report follows the COMMIT, which `synchronous=FULL` makes a sync.
-2. A batch is written as a whole or not at all. One that consists of new rows and of rows that go (`COLLECTED`) cannot
-   be refused halfway; one with an AppendOnce that may be refused is none of these. Every other batch has a savepoint of
-   its own.
+2. A batch is written as a whole or not at all. One that consists of new rows, of rows that go (`COLLECTED`) and of
+   requirements cannot be refused halfway: requirements are looked up before any of its rows is collected. One with a
+   requirement that does not stand, or an AppendOnce that may be refused, is none of these. Every other batch has a
+   savepoint of its own, for which SQLite copies each page that the batch changes.
 3. A batch that is refused harms no other one. Where the database itself fails, or a collected batch adds to a name
    that has ended, the group is rolled back, and each batch is tried again in a transaction of its own.
 4. Batches of one event loop are written in the order in which they were submitted, and settled in that order: turns,
@@ -52,10 +53,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nightbus.counters import CommitCounts
-from nightbus.store.interface import AppendOnce, Change, StoreClosed
+from nightbus.store.interface import AppendOnce, Change, RequireRecord, StoreClosed
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.names import Names
-from nightbus.store.sqlite.requirements import standing_first
+from nightbus.store.sqlite.requirements import all_stand, standing_first
 from nightbus.store.sqlite.row_changes import COLLECTED, RowChanges
 from nightbus.store.sqlite.schema import CLOCK
 
@@ -71,8 +72,9 @@ class _Batch:
     settle: Settle
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
-    collected: bool  # nothing but new rows, and rows that go
+    collected: bool  # nothing but new rows, rows that go, and requirements
     once: bool  # it has an AppendOnce
+    requires: bool  # it has a RequireRecord
     first_item: int = 0  # the id of the first item that it enqueues; the others follow
 
 
@@ -125,7 +127,10 @@ class Writer:
         seconds, or with the next one that has none."""
         loop = asyncio.get_running_loop()
         kinds = set(map(type, changes))
-        batch = _Batch(changes, settle, loop, loop.create_future(), kinds <= COLLECTED, AppendOnce in kinds)
+        requires = RequireRecord in kinds
+        kinds.discard(RequireRecord)
+        collected, once = kinds <= COLLECTED, AppendOnce in kinds
+        batch = _Batch(changes, settle, loop, loop.create_future(), collected, once, requires)
         if self._thread is None:
             patience = 0.0
         with self._gate:
@@ -265,12 +270,18 @@ class Writer:
 
     def _apply_batch(self, batch: _Batch) -> Exception | None:
         batch.first_item = self._changes.counters["item"] + 1
-        if batch.collected and (not batch.once or self._changes.checks.pass_at_once(batch.changes)):
+        if batch.collected and self._is_free_to_go(batch):
             for change in batch.changes:
                 self._changes.collect(change)
             return None
         self._changes.rows.flush()
         return self._apply_together(batch.changes)
+
+    def _is_free_to_go(self, batch: _Batch) -> bool:
+        """Whether nothing of the batch can be refused. Collected rows that wait to be flushed are none of records."""
+        if batch.requires and not all_stand(self._connection, batch.changes):
+            return False
+        return not batch.once or self._changes.checks.pass_at_once(batch.changes)
 
     def _apply_together(self, changes: Sequence[Change]) -> Exception | None:
         """All of them or, where one conflicts or cannot be kept, none and why."""
