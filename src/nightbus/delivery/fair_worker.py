@@ -12,13 +12,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.delivery.shares import Shares
-from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
+from nightbus.store.interface import SYSTEM, Item, StaleLease, Store, StoreUnavailable
 from nightbus.store.upkeep import is_passing
 
 log = logging.getLogger("nightbus.delivery")
@@ -247,7 +248,8 @@ class FairWorker:
                 "what became of item %d of %s is not written down; it is tried again in %g s%s",
                 name.item, name.queue, again / 1000, f": {failure}" if is_outage else "", exc_info=not is_outage,
             )  # fmt: skip
-            await self._offer(name, item.token, self._clock.now_ms() + again)
+            with suppress(StoreUnavailable):  # the store does it when it is back
+                await self._offer(name, item.token, self._clock.now_ms() + again)
         finally:
             if key:
                 await self._ended(key)

@@ -7,6 +7,7 @@ another one, or the same after its restart, leases the item and goes on from whe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Mapping
@@ -21,7 +22,15 @@ from nightbus.stacks.operations.stack_operation import StackGone, StackOperation
 from nightbus.stacks.records import STACK, Stack, stack_key
 from nightbus.stacks.retention import delete_stack_records, is_forgotten
 from nightbus.store.duties import LEASE_MS, work_while_leased
-from nightbus.store.interface import SYSTEM, Item, RecordName, StaleLease, Store, Touched
+from nightbus.store.interface import (
+    SYSTEM,
+    Item,
+    RecordName,
+    StaleLease,
+    Store,
+    StoreUnavailable,
+    Touched,
+)
 from nightbus.store.upkeep import is_passing, one_of_many
 from nightbus.store.vault import Vault
 
@@ -163,7 +172,8 @@ class Engine:
             log.info("another node goes on: %s", stale)
         except Exception:
             log.exception("stack operation %d broke off; it is taken up again", item.id)
-            await self._offer(item, min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS))
+            with contextlib.suppress(StoreUnavailable):  # the store does it when it is back
+                await self._offer(item, min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS))
 
     async def _offer(self, item: Item, later_ms: int) -> None:
         await self._store.change_lease(*item.queue, item.id, self._clock.now_ms() + later_ms, item.token)

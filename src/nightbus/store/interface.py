@@ -251,7 +251,10 @@ class Store(Protocol):
     ) -> bool:
         """Let a lease that stands end at `ends` (UTC ms). False, and no change, when nobody has the item, or somebody
         by another lease than that of `token`. `renewed`: its holder works on; by default the holder puts the item off
-        until `ends`."""
+        until `ends`.
+
+        Raises StoreUnavailable. Where the holder puts off work of the node's own (scope SYSTEM), that is done then as
+        soon as the store answers, if the lease still stands."""
         ...
 
     async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:

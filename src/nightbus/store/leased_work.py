@@ -7,13 +7,14 @@ from what the store says, and may run again after it has succeeded.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable
 
 from nightbus.clock import Clock
 from nightbus.store.duties import LEASE_MS, work_while_leased
-from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
+from nightbus.store.interface import SYSTEM, Item, StaleLease, Store, StoreUnavailable
 
 log = logging.getLogger("nightbus.store")
 _WAIT_SECONDS = 30.0
@@ -64,4 +65,5 @@ async def _carry_out(store: Store, clock: Clock, item: Item, work: Callable[[Ite
     except Exception:
         log.exception("item %d of %s broke off; it is taken up again", item.id, item.queue[1])
         later = min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS)
-        await store.change_lease(*item.queue, item.id, clock.now_ms() + later, item.token)
+        with contextlib.suppress(StoreUnavailable):  # the store does it when it is back
+            await store.change_lease(*item.queue, item.id, clock.now_ms() + later, item.token)

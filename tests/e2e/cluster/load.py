@@ -49,7 +49,7 @@ class Load:
             *(partial(self._send, at, random.Random(f"{seed}/{at}")) for at in range(senders)),
             partial(self._consume, platform.FANNED, ledger.fanned),
             partial(self._consume, platform.ORDERED, ledger.ordered),
-            partial(self._deploy, seed),
+            self._deploy,
         ]
         self._threads = [threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
         for thread in self._threads:
@@ -152,10 +152,10 @@ class Load:
         done = {int(one["Id"]) for one in reply.get("Successful", [])}
         self._ledger.deleted.update(found[at][0] for at in done)
 
-    def _deploy(self, seed: int) -> None:
+    def _deploy(self) -> None:
         at = 0
         while not self._over.wait(_STACK_SECONDS):
-            name = f"stack-{seed}-{at}"
+            name = f"stack-{self._ledger.first}-{at}"
             self._ledger.stacks[name] = False
             at += 1
             try:

@@ -14,6 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.store.interface import SYSTEM, Counts, Item, Lease, QueuedItem, QueueName, StoreUnavailable
 from nightbus.store.postgres import lease_statements as statements
+from nightbus.store.postgres.late_changes import LateChange
 from nightbus.store.postgres.leased_groups import GroupCursors, NewLease, take_groups, take_one_of_group
 from nightbus.store.postgres.retries import repeated
 from nightbus.store.postgres.texts import original, stored
@@ -41,7 +42,8 @@ class Numbers(Protocol):
 
 class ItemRows:
     """Over a pool of connections. `holder` is the number of this node, noted in what it leases of its own queues.
-    `lost` is told the queue and the token of a lease that may have been made, though its answer did not come."""
+    `lost` is told the queue and the token of a lease that may have been made, though its answer did not come, `late` of
+    a change of a lease of the node's own work that the database did not make."""
 
     def __init__(self, pool: asyncpg.Pool, clock: Clock, numbers: Numbers, holder: Callable[[], int]) -> None:
         self._pool = pool
@@ -49,6 +51,7 @@ class ItemRows:
         self._numbers = numbers
         self._holder = holder
         self.lost: Callable[[int, int], None] = lambda queue, token: None
+        self.late: Callable[[LateChange], None] = lambda change: None
         self.cursors = GroupCursors()
 
     async def number(self, name: QueueName) -> int | None:
@@ -101,7 +104,12 @@ class ItemRows:
         if number is None:
             return False
         holder = self._holder() if renewed and name.scope == SYSTEM else None
-        return bool(await self._fetch(statements.CHANGE, number, item, ends, token, holder))
+        try:
+            return bool(await self._fetch(statements.CHANGE, number, item, ends, token, holder))
+        except StoreUnavailable:
+            if name.scope == SYSTEM and token is not None and not renewed:
+                self.late(LateChange(number, item, ends, token))
+            raise
 
     async def extend(self, by_ms: int) -> None:
         """The leases of what this node works on, of its own queues, end so much later."""

@@ -39,6 +39,7 @@ from nightbus.store.interface import (
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.held_items import HeldItems
 from nightbus.store.postgres.item_rows import ItemRows, Numbers
+from nightbus.store.postgres.late_changes import LateChanges
 from nightbus.store.postgres.lost_leases import LostLeases
 from nightbus.store.postgres.queue_looks import Looks
 from nightbus.store.postgres.untaken import MOST_COUNTED, UntakenItems
@@ -85,6 +86,8 @@ class QueueLeases:
         self._freed = freed
         self._lost = LostLeases(pool, self._ended_early)
         items.lost = self._lost.add
+        self._late = LateChanges(pool, self._ended_early)
+        items.late = self._late.add
         self._lines: dict[QueueName, WaitingLine] = {}
         self._held = HeldItems()
         self._untaken = UntakenItems(partial(items.count_untaken, most=MOST_COUNTED))
@@ -106,6 +109,7 @@ class QueueLeases:
                 await asyncio.gather(self._looking, *self._giving_back, *self._jumps, return_exceptions=True)
                 await self._untaken.close()
                 await self._lost.close()
+                await self._late.close()
                 await self._pool.close()
                 return
         self._pool.terminate()  # the database does not answer
@@ -296,6 +300,7 @@ class QueueLeases:
             "requests for items": self.waiting,
             "items worked on": len(self._held),
             "leases without an answer": len(self._lost),
+            "leases to be changed": len(self._late),
             "queues of many groups": len(self.items.cursors),
             "queues counted": len(self._untaken),
         }
