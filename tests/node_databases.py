@@ -14,6 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from postgres_server import postgres_server
 
 POSTGRES = os.environ.get("NIGHTBUS_TEST_STORE") == "postgres"
@@ -36,6 +38,23 @@ class NodeDatabase:
         if not self.lasts:
             postgres_server().drop_database(self.name)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def only_embedded(reason: str) -> pytest.MarkDecorator:
+    """A mark for tests of what only the embedded store has, such as its files; `reason` says what."""
+    return pytest.mark.skipif(POSTGRES, reason=f"only of the embedded store: {reason}")
+
+
+def store_options(data: Path) -> list[str]:
+    """The options by which a command finds what the node of a folder keeps."""
+    folder = ["--data", str(data)]
+    return [*folder, "--store", postgres_server().url(_of_folders[data.resolve()])] if POSTGRES else folder
+
+
+def kept_contents(data: Path) -> dict[str, bytes]:
+    """Everything that the node of a folder keeps: its files by their paths, and what is in its database."""
+    kept = {str(path): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    return kept | {"the database": kept_bytes(data)} if POSTGRES else kept
 
 
 def kept_bytes(data: Path) -> bytes:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import code_and_status, refusal
-from node_databases import POSTGRES, kept_bytes
+from node_databases import POSTGRES, kept_contents
 from nodes import RunningNode
 
 Client = Callable[..., Any]
@@ -352,11 +352,8 @@ def test_secrets_lie_in_no_file_and_in_no_log(tmp_path: Path) -> None:
 
 
 def _hold_no_secret(folder: Path) -> None:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    names = {path.name for path in files}
+    names = {path.name for path in folder.rglob("*") if path.is_file()}
     assert ({"cluster.key"} if POSTGRES else {"nightbus.db", "vault.key"}) <= names
-    kept = {str(path): path.read_bytes() for path in files}
-    if POSTGRES:
-        kept["the database"] = kept_bytes(folder)
+    kept = kept_contents(folder)
     assert b"X-Shop" in b"".join(kept.values())  # what is no secret is there to be read
     assert not [name for name, data in kept.items() if b"hunter" in data]

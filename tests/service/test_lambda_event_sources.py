@@ -52,7 +52,7 @@ def name(functions: Any, client: Client) -> str:
         Role=role,
         Runtime="python3.11",
         Handler="app.handler",
-        Timeout=1,
+        Timeout=4,
         Code={"ZipFile": zip_of({"app.py": SOURCE})},
     )
     return name
@@ -62,10 +62,15 @@ def make_queue(sqs: Any, **attributes: str) -> tuple[str, str]:
     """URL and ARN."""
     suffix = ".fifo" if "FifoQueue" in attributes else ""
     url = sqs.create_queue(
-        QueueName=f"q-{uuid4().hex[:8]}{suffix}", Attributes={"VisibilityTimeout": "1", **attributes}
+        QueueName=f"q-{uuid4().hex[:8]}{suffix}", Attributes={"VisibilityTimeout": "4", **attributes}
     )["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     return url, arn
+
+
+def warm(functions: Any, name: str) -> None:
+    """Start the function, so that a message is not visible again before the function has it."""
+    assert "FunctionError" not in functions.invoke(FunctionName=name, Payload=b'{"Records": []}')
 
 
 def lines(client: Client, name: str, beginning: str) -> list[str]:
@@ -95,7 +100,7 @@ def is_empty(sqs: Any, url: str) -> bool:
 def test_a_message_reaches_the_function_and_is_deleted(
     functions: Any, sqs: Any, client: Client, name: str
 ) -> None:
-    url, arn = make_queue(sqs, VisibilityTimeout="30")  # the first start may take longer than a second
+    url, arn = make_queue(sqs, VisibilityTimeout="30")  # the first start may take longer than four seconds
     made = functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn)
     assert (made["State"], made["BatchSize"], made["MaximumBatchingWindowInSeconds"]) == ("Creating", 10, 0)
     assert functions.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"
@@ -134,6 +139,7 @@ def test_a_message_reaches_the_function_and_is_deleted(
 
 def test_a_failed_batch_comes_again(functions: Any, sqs: Any, client: Client, name: str) -> None:
     url, arn = make_queue(sqs)
+    warm(functions, name)
     functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn)
     sqs.send_message(QueueUrl=url, MessageBody="fail")
     counts = wait_for(lambda: [one["attributes"]["ApproximateReceiveCount"] for one in got(client, name)][1:])
@@ -147,6 +153,7 @@ def test_what_keeps_failing_ends_in_the_dead_letter_queue(
     dead_url, dead_arn = make_queue(sqs)
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
     url, arn = make_queue(sqs, RedrivePolicy=redrive)
+    warm(functions, name)
     functions.create_event_source_mapping(
         FunctionName=name, EventSourceArn=arn, FunctionResponseTypes=["ReportBatchItemFailures"]
     )
@@ -161,6 +168,7 @@ def test_what_keeps_failing_ends_in_the_dead_letter_queue(
 def test_filters_drop_what_nobody_wants(functions: Any, sqs: Any, client: Client, name: str) -> None:
     url, arn = make_queue(sqs)
     pattern = json.dumps({"body": {"state": ["paid"]}})
+    warm(functions, name)
     functions.create_event_source_mapping(
         FunctionName=name, EventSourceArn=arn, FilterCriteria={"Filters": [{"Pattern": pattern}]}
     )
@@ -185,6 +193,7 @@ def test_a_fifo_queue_keeps_the_order_of_its_groups(
     functions: Any, sqs: Any, client: Client, name: str
 ) -> None:
     url, arn = make_queue(sqs, FifoQueue="true", ContentBasedDeduplication="true")
+    warm(functions, name)
     functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn, BatchSize=2)
     for at in range(9):
         sqs.send_message(QueueUrl=url, MessageBody=f"m{at}", MessageGroupId=f"g{at % 2}")
@@ -196,6 +205,7 @@ def test_a_fifo_queue_keeps_the_order_of_its_groups(
 
 def test_a_disabled_mapping_rests(functions: Any, sqs: Any, client: Client, name: str) -> None:
     url, arn = make_queue(sqs)
+    warm(functions, name)
     uuid = functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn, Enabled=False)["UUID"]
     assert functions.get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
     sqs.send_message(QueueUrl=url, MessageBody="waits")
@@ -280,7 +290,7 @@ def test_a_queue_feeds_a_function_once_and_is_patient_enough(functions: Any, sqs
     request = {"FunctionName": name, "EventSourceArn": hasty}
     code, _, message = refusal(functions.create_event_source_mapping, **request)
     assert code == "InvalidParameterValueException"
-    assert message == "Queue visibility timeout: 0 seconds is less than Function timeout: 1 seconds"
+    assert message == "Queue visibility timeout: 0 seconds is less than Function timeout: 4 seconds"
     _, arn = make_queue(sqs)
     uuid = functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn)["UUID"]
     code, status, message = refusal(

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from extension_code import EVENT_LOOP, LISTEN, layer_of, program
 from lambda_rig import allow, code, trust
 from nightbus.node.operator_key import OPERATOR_HEADER
+from node_databases import store_options
 from nodes import TWO_NODES, RunningNode, clean_environment
 from waiting import wait_for
 
@@ -263,7 +264,7 @@ def test_the_doctor_says_what_functions_reach(tmp_path: Path) -> None:
 
     def said(network: str, *program: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, *program, "doctor", "--data", str(tmp_path)],
+            [sys.executable, *program, "doctor", *store_options(tmp_path)],
             env=clean_environment() | {"NIGHTBUS_FUNCTIONS_NETWORK": network},
             capture_output=True,
             text=True,
