@@ -60,7 +60,15 @@ def kept_contents(data: Path) -> dict[str, bytes]:
 def kept_bytes(data: Path) -> bytes:
     """What the database of a folder's node has: the text of its dump, and each value of bytes as they are."""
     server = postgres_server()
-    command = [server.program("pg_dump"), "--data-only", server.url(_of_folders[data.resolve()])]
+    return _contents(server.program("pg_dump"), "--data-only", server.url(_of_folders[data.resolve()]))
+
+
+def bytes_of_backup(file: Path) -> bytes:
+    """What the backup of a database has, in the form of `kept_bytes`."""
+    return _contents(postgres_server().program("pg_restore"), "--data-only", "--file=-", str(file))
+
+
+def _contents(*command: str) -> bytes:
     dump = subprocess.run(command, check=True, capture_output=True).stdout
     values = re.findall(rb"\\\\x([0-9a-f]*)", dump)
     return b"\n".join([dump, *(bytes.fromhex(one.decode()) for one in values)])

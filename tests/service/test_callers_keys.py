@@ -17,6 +17,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
+from node_databases import store_options
 from nodes import RunningNode, clean_environment
 from signed_requests import Key, Request, new_user_key, send, sign
 from url_rig import HANDLER, ask, make, open_url
@@ -288,7 +289,8 @@ def test_a_session_whose_role_is_gone_is_refused_in_the_words_of_the_service(str
 
 def test_doctor_knows_roles_by_names_with_capitals(strict: RunningNode) -> None:
     def doctor() -> str:
-        command = ["nightbus", "doctor", "--data", str(strict.folder)]
+        assert strict.folder is not None
+        command = ["nightbus", "doctor", *store_options(strict.folder)]
         return subprocess.run(
             command, env=clean_environment(), capture_output=True, text=True, timeout=60
         ).stdout

@@ -271,9 +271,10 @@ def test_the_doctor_says_what_functions_reach(tmp_path: Path) -> None:
         )
         return done.returncode, done.stdout
 
-    assert "functions reach the network of this machine" in said("all", "-m", "nightbus")[1]
+    usual, text = said("all", "-m", "nightbus")  # with the tests' PostgreSQL, which has no fsync, that is 1
+    assert "functions reach the network of this machine" in text
     code, text = said("loopback", "-m", "nightbus")
-    assert (code, "functions reach the node and themselves" in text) == (0, True)
+    assert (code, "functions reach the node and themselves" in text) == (usual, True)
     code, text = said("loopback", "-c", WITHOUT_NAMESPACES)
     assert (code, "FUNCTIONS ARE REFUSED" in text) == (1, True)
 

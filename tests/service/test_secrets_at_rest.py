@@ -28,6 +28,7 @@ from given_secrets import (
     give_storage,
 )
 from given_stack_secrets import give_stacks
+from node_databases import POSTGRES, bytes_of_backup, kept_bytes, store_options
 from nodes import RunningNode, clean_environment
 
 
@@ -69,7 +70,12 @@ def node(
         running.stop()
 
 
-_OF_THE_USER = ("vault.key", "operator.key", "credentials")  # mode 0600: keys that only the user may read
+_OF_THE_USER = (
+    "vault.key",
+    "operator.key",
+    "credentials",
+    "cluster.key",
+)  # mode 0600: keys that only the user may read
 _FOLDERS: dict[int, Path] = {}
 
 
@@ -125,9 +131,14 @@ def test_neither_the_log_nor_the_files_nor_a_backup_have_a_secret(
     found = _in_files(
         folder, collected
     )  # while it runs: the write-ahead log has what is not in the database yet
-    saved = nightbus(node, "backup", str(tmp_path / "backup"))
+    saved = nightbus(node, "backup", *store_options(folder), str(tmp_path / "backup"))
     assert list(tmp_path.rglob("*")), saved
     found |= _in_files(tmp_path, collected)
+    if POSTGRES:
+        found |= {("the database", name) for name in collected.in_(kept_bytes(folder))}
+        backup = bytes_of_backup(tmp_path / "backup")
+        assert b"oauth-client-credentials" in backup  # what is no secret is there to be read
+        found |= {("the backup", name) for name in collected.in_(backup)}
     assert node.stop() == 0
     for database in folder.rglob("*.db"):
         with sqlite3.connect(database) as connection:
