@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from lambda_rig import code, function_role
 from nodes import TWO_NODES, RunningNode, clean_environment
 from postgres_server import postgres_server
 from waiting import wait_for
@@ -116,6 +117,43 @@ def test_status_shows_the_nodes(nodes: list[RunningNode]) -> None:
     (data,) = (line for line in text.splitlines() if line.startswith("  data "))
     assert "postgresql://" in data
     assert f"{nodes[0].folder} for what is this machine's own" in data
+
+
+def test_status_shows_which_duties_each_node_has(nodes: list[RunningNode]) -> None:
+    queue = nodes[0].client("sqs").create_queue(QueueName="polled")["QueueUrl"]
+    arn = nodes[0].client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    role = function_role(nodes[0].client("iam"), "sqs:*")
+    functions = nodes[1].client("lambda")
+    functions.create_function(
+        FunctionName="polls", Runtime="python3.11", Handler="app.handler", Role=role, Timeout=30,
+        Code={"ZipFile": code("def handler(event, context): pass")},
+    )  # fmt: skip
+    uuid = functions.create_event_source_mapping(
+        FunctionName="polls", EventSourceArn=arn["Attributes"]["QueueArn"]
+    )["UUID"]
+    expected = {f"event source mapping {uuid}", "forgetting duties", "nightbus.services.events trim_history"}
+
+    def all_there() -> list[list[str]]:
+        duties = [row["duties"] for row in shown(nodes[0])]
+        return duties if expected <= {duty for some in duties for duty in some} else []
+
+    duties = [duty for some in wait_for(all_there, 60) for duty in some]
+    assert len(duties) == len(set(duties)) > 15  # one node has each
+    text = command(nodes[1], "status")
+    assert "trim history" in text and "event source mapping" in text
+    functions.delete_event_source_mapping(UUID=uuid)
+
+
+def test_status_shows_the_duties_of_a_node_with_a_data_folder(tmp_path: Path) -> None:
+    node = RunningNode(tmp_path)
+    try:
+        shown_by_folder = ["status", "--data", str(tmp_path)]
+        wait_for(
+            lambda: "forgetting duties" in json.loads(command(node, *shown_by_folder, "--json"))["duties"]
+        )
+        assert "forgetting duties" in command(node, *shown_by_folder)
+    finally:
+        node.stop()
 
 
 def test_an_unknown_node_is_not_drained(nodes: list[RunningNode]) -> None:

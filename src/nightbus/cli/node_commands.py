@@ -11,6 +11,7 @@ from nightbus.cli.options import settings_of
 
 def declare_status(parser: argparse.ArgumentParser) -> None:
     options.add_node(parser)
+    options.add_data(parser)
     options.add_json(parser)
 
 

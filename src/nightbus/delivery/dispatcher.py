@@ -92,7 +92,7 @@ def decide(job: Job[Any], outcome: Outcome, now_ms: int, jitter: float) -> Decis
 
 
 class Dispatcher:
-    """Delivers the jobs of rules, and those of each queue that is added."""
+    """Delivers the jobs of rules, and those of each queue that is added. `rates` are those of the endpoints."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Dispatcher:
         self._counters = counters or Counters()
         self._faults = faults
         self._spans = spans
-        self._rates = Rates()
+        self.rates = Rates()
         self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
         self.add(RuleJobs(store, router.buses))
 
@@ -135,7 +135,7 @@ class Dispatcher:
         self._worker.add(jobs.name, partial(self._work_of, jobs))
 
     def in_memory(self) -> dict[str, int]:
-        return {"rates of endpoints": len(self._rates)}
+        return {"rates of endpoints": len(self.rates)}
 
     async def run(self) -> None:
         """Until `close`: deliver what is due, each target elsewhere within its share."""
@@ -192,7 +192,7 @@ class Dispatcher:
                 self._router,
                 self._http,
                 self._mailer,
-                self._rates,
+                self.rates,
                 self._authorizer,
             )
             return await target(job, context)

@@ -253,9 +253,9 @@ class JobQueue(Protocol[OriginT]):
 
 class Invoker(Protocol):
     async def invoke(
-        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str
+        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str, rates: Rates
     ) -> Outcome | Postponed:
-        """One attempt at an API destination of `scope`.
+        """One attempt at an API destination of `scope`, when `rates` have room for it.
 
         `parameters` are the target's HttpParameters, filled from the event; `who` is the same for every attempt of one
         delivery.

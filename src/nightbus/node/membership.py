@@ -12,7 +12,10 @@ from pathlib import Path
 
 from nightbus.clock import Clock, SystemClock
 from nightbus.counters import Counters
+from nightbus.delivery.rates import Rates
 from nightbus.functions.pool.concurrency import RunningInvocations
+from nightbus.services.context import Platform
+from nightbus.store.shared_limits import SharedRates, SharedSlots
 
 _ID_NAME = "node.id"
 _NO_ITEMS = frozenset({"commits", "looks at queues"})  # of `under_way`
@@ -46,6 +49,14 @@ def _boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text()
     return ""
+
+
+def share_limits(
+    platform: Platform, rates: Rates, slots: SharedSlots | None, shared_rates: SharedRates | None
+) -> None:
+    """Keep the limits on invocations, calls and requests with the nodes that share the store, if there are any."""
+    platform.running.slots = platform.lookups.slots = slots
+    rates.shared = shared_rates
 
 
 class NodeLoad:

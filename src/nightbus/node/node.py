@@ -49,7 +49,7 @@ from nightbus.node import loop_holds
 from nightbus.node.background_work import BackgroundWork
 from nightbus.node.counted_functions import CountedFunctions
 from nightbus.node.draining import Draining
-from nightbus.node.membership import NodeLoad, real_clock
+from nightbus.node.membership import NodeLoad, real_clock, share_limits
 from nightbus.node.metrics.loop_lag import LoopLag
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
@@ -173,7 +173,10 @@ class Node:
         self.started_ms = self.clock.now_ms()
         store, vault, self.metrics_key = self.storage.store, self.storage.vault, self.storage.metrics_key
         self.store: Store = store
-        self.operator_key, http = self._operator_key(), HttpClient()
+        self.operator_key = (
+            write_operator_key(self.folder) if self._worker is None else self._worker.operator_key
+        )
+        http = HttpClient()
         CountedFunctions(store, self.counters)
         secret = vault.keyed(SIGNING)
         real_clock = SystemClock()  # of signatures and credentials, which clients and functions date
@@ -332,15 +335,12 @@ class Node:
             self.folder, self.clock, port, kept=kept, virtual=virtual, counters=self.counters
         )
 
-    def _operator_key(self) -> str:
-        return write_operator_key(self.folder) if self._worker is None else self._worker.operator_key
-
     def _join(self) -> None:
-        """Let the other nodes know how busy this one is, and end it in order when somebody asks for that."""
+        """Keep limits with the other nodes, let them know how busy this one is, end it when somebody asks for that."""
         running, nodes = self.platform.running, self.storage.nodes
-        running.slots = self.storage.slots
-        give_up = functools.partial(self._work.end, but=_DISPATCHER)
-        self.draining = Draining(give_up, self.dispatcher.close, lambda: running.count)
+        share_limits(self.platform, self.dispatcher.rates, self.storage.slots, self.storage.rates)
+        end_duties = functools.partial(self._work.end, but=_DISPATCHER)
+        self.draining = Draining(end_duties, self.dispatcher.close, lambda: running.count)
         if nodes is not None:
             nodes.presence.load = NodeLoad(self.storage.under_way, self.clock, self.counters, running)
             nodes.on_draining = lambda draining: self.draining.begin() if draining else None

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from nightbus.clock import Clock
 from nightbus.counters import Counters
-from nightbus.functions.pool.concurrency import SharedSlots
 from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
 from nightbus.node.shared_store import CLUSTER_KEY_FILE, SharedStore
 from nightbus.store.folder import FolderLock
 from nightbus.store.interface import Store
+from nightbus.store.shared_limits import SharedRates, SharedSlots
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -42,7 +42,7 @@ class Storage:
     """`made_cluster_key`: the file with the key of a cluster whose first node this is, unless the key was given.
     `nodes`: those that share the store, None for a store that the node has to itself. `under_way`: how many items of
     each of the nodes' own queues this node works on. `table_sizes`: the bytes of each table of a shared store.
-    `slots`: of limits that hold over all nodes together."""
+    `slots` and `rates`: of limits that hold over all nodes together."""
 
     store: Store
     vault: Vault
@@ -53,6 +53,7 @@ class Storage:
     under_way: Callable[[], Mapping[str, int]] = dict
     table_sizes: Callable[[], Awaitable[dict[str, int]]] | None = None
     slots: SharedSlots | None = None
+    rates: SharedRates | None = None
 
 
 def open_embedded(
@@ -65,7 +66,8 @@ def open_embedded(
     durable = kept and not virtual
     store = SqliteStore.open(folder, clock, durable=durable, counts=counters.commits, inline=virtual)
     store.announce(port)
-    return Storage(store, Vault(folder if kept else None), kept_metrics_key(folder), store.close)
+    vault = Vault(folder if kept else None)
+    return Storage(store, vault, kept_metrics_key(folder), store.close, under_way=store.under_way)
 
 
 async def open_shared(
@@ -111,7 +113,16 @@ async def open_shared(
         lock.release()
 
     return Storage(
-        store, vault, metrics, close, made, store.nodes, store.under_way, store.table_sizes, store.slots
+        store,
+        vault,
+        metrics,
+        close,
+        made,
+        store.nodes,
+        store.under_way,
+        store.table_sizes,
+        store.slots,
+        store.rates,
     )
 
 

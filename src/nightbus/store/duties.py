@@ -42,6 +42,17 @@ def is_duty(name: QueueName) -> bool:
     return name.scope == SYSTEM and name.queue.startswith(QUEUES_BEGIN)
 
 
+def duty_of(name: QueueName) -> str | None:
+    """Return the name of the duty whose queue this is, None for another queue."""
+    return name.queue.removeprefix(QUEUES_BEGIN) if is_duty(name) else None
+
+
+async def duties_under_way(store: Store) -> list[str]:
+    """Return the duties that somebody has, by name: of a store that one node has to itself, this node's."""
+    names = [record.key for record in await store.list(SYSTEM, KIND)]
+    return [name for name in names if (await store.count(SYSTEM, _queue(name))).leased]
+
+
 async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Do `work` for as long as this node has the duty `name`, which it waits for; return when the work ends.
 

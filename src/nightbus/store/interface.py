@@ -23,8 +23,7 @@ of a record, the lease of an item, the place of an entry (`AppendOnce`). What ma
   happens. A receive that is repeated at another node, or after a restart, gets the messages when their visibility
   timeout ends, and not at once.
 - The invocations of a function that are under way, and the rates of API destinations and subscriptions, which change
-  with each call. Each of several nodes grants the whole limit,
-  except for the reserved concurrency of functions.
+  with each call. Nodes that share a store keep them there together (`shared_limits`).
 """
 
 from __future__ import annotations

@@ -120,3 +120,20 @@ def test_status_of_somebody_elses_node_says_who_is_let_in() -> None:
         "Nightbus 1 at https://h:1",
         "  access    any access key (dev_credentials); policies are not enforced",
     ]
+
+
+def test_status_shows_what_a_node_works_on_as_far_as_it_fits() -> None:
+    mappings = [f"event source mapping {number}" for number in range(3)]
+    node = {
+        "duties": [*mappings, "nightbus.services.events trim_history", "stack recovery"],
+        "work": {"deliveries": 2},
+    }
+    assert status._work(node, 80, " of a") == [
+        "  duties of a: 5  3 x event source mapping, stack recovery, trim history",
+        "  jobs of a: 2 deliveries",
+    ]
+    assert status._work(node, 50) == [
+        "  duties: 5  3 x event source mapping and 2 more",
+        "  jobs: 2 deliveries",
+    ]
+    assert status._work({}, 80) == []

@@ -14,6 +14,7 @@ from nightbus.clock import SystemClock
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.jobs import Delivered, Outcome
+from nightbus.delivery.rates import Rates
 from nightbus.delivery.rule_origin import QUEUE
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM
@@ -34,7 +35,7 @@ class Endpoints:
         self.order: dict[str, list[str]] = {}
 
     async def invoke(
-        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
+        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str, rates: Rates
     ) -> Outcome:
         self.order.setdefault(arn, []).append(who)
         self.running[arn] += 1

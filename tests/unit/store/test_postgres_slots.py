@@ -90,6 +90,28 @@ async def test_a_node_asks_nothing_while_it_has_enough(
         assert asked < 20  # one, unless the machine stood still for longer than a slot is kept
 
 
+async def held(node: PostgresStore, name: str) -> int:
+    """As the other nodes see it."""
+    statement = "SELECT coalesce(sum(slots), 0)::integer FROM slot WHERE name = $1 AND node = $2"
+    number: int = await node._pool.fetchval(statement, name, node.nodes.id)
+    return number
+
+
+async def test_of_a_large_limit_a_node_keeps_a_few_slots_and_gives_them_back_where_they_lack(
+    database: Database,
+) -> None:
+    async with nodes(database) as (first, second):
+        assert await first.slots.take("f", 1000)
+        first.slots.give_back("f")
+        async with asyncio.timeout(20):
+            while await held(first, "f") != 10:
+                await asyncio.sleep(0.01)
+        for _ in range(1000):
+            await sooner_or_later(second.slots, "f", 1000)
+        assert not await first.slots.take("f", 1000)
+        assert await held(first, "f") == 0
+
+
 async def test_slots_of_a_node_that_is_gone_are_free(database: Database) -> None:
     async with nodes(database) as (first, second):
         assert await first.slots.take("f", 1)

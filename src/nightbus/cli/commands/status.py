@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.cli.operator_request import get_as_operator
@@ -37,7 +38,8 @@ def status_text(status: dict[str, Any], columns: int) -> str:
         f"  data      {_data(status['data'], status.get('store'))}",
         f"  services  {', '.join(status['services'])}",
         f"  access    {_access(status)}",
-        *_nodes(status.get("nodes") or ()),
+        *_nodes(status.get("nodes") or (), columns),
+        *_work(status, columns),
     ]
     by_scope: dict[str, list[dict[str, Any]]] = {}
     for kind in status["holds"]:
@@ -52,8 +54,8 @@ def status_text(status: dict[str, Any], columns: int) -> str:
     return "\n".join(lines)
 
 
-def _nodes(nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each node of the store, of which this one has an asterisk."""
+def _nodes(nodes: Sequence[dict[str, Any]], columns: int) -> list[str]:
+    """For each node of the store a line, and what it works on; this one has an asterisk."""
     if not nodes:
         return []
     lines = [
@@ -69,10 +71,36 @@ def _nodes(nodes: Sequence[dict[str, Any]]) -> list[str]:
     ]
     table = [["nodes", "", "", "heard of", *_LOAD, ""], *lines]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
+    shown = [
         "  " + "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]
+    for node in nodes:
+        shown += _work(node, columns, f" of {node['name']}")
+    return shown
+
+
+def _work(node: Mapping[str, Any], columns: int, whose: str = "") -> list[str]:
+    """The duties that a node has, those that differ in a last word only counted together, and its jobs by queue."""
+    duties, jobs = node.get("duties") or (), node.get("work") or {}
+    kinds = Counter(_kind_of_duty(duty) for duty in duties)
+    lines = []
+    if duties:
+        named = [kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds.items())]
+        begin = f"  duties{whose}: {len(duties)}  "
+        lines.append(begin + _names(named, len(named), columns - len(begin), _UNBOUNDED))
+    if jobs:
+        lines.append(
+            f"  jobs{whose}: " + ", ".join(f"{count} {queue}" for queue, count in sorted(jobs.items()))
+        )
+    return lines
+
+
+def _kind_of_duty(name: str) -> str:
+    """Without the package of its service, or what tells several of a kind apart."""
+    if name.startswith("event source mapping "):
+        return "event source mapping"
+    return name.rsplit(" ", 1)[-1].replace("_", " ") if name.startswith("nightbus.") else name
 
 
 def _data(folder: str | None, store: str | None) -> str:
@@ -92,8 +120,8 @@ def _kind_line(kind: dict[str, Any], columns: int) -> str:
     return begin + _names(kind["names"], kind["count"], columns - len(begin))
 
 
-def _names(names: Sequence[str], count: int, room: int) -> str:
-    for listed in range(min(len(names), _MOST_NAMES), 0, -1):
+def _names(names: Sequence[str], count: int, room: int, most: int = _MOST_NAMES) -> str:
+    for listed in range(min(len(names), most), 0, -1):
         more = f" and {count - listed} more" if count > listed else ""
         text = ", ".join(names[:listed]) + more
         if len(text) <= room or listed == 1:

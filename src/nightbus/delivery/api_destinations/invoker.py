@@ -53,19 +53,18 @@ class ApiInvoker:
         self._http = http
         self._clock = clock
         self._tokens = AccessTokens(http, clock)
-        self._rates = Rates()
 
     def in_memory(self) -> dict[str, int]:
-        return {"access tokens": len(self._tokens), "rates of destinations": len(self._rates)}
+        return {"access tokens": len(self._tokens)}
 
     async def invoke(
-        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str
+        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str, rates: Rates
     ) -> Outcome | Postponed:
         """`who` is the same for every attempt of a delivery, `parameters` are HttpParameters filled from the event."""
         destination = await api_destination_of(self._store, scope, arn)
         if destination is None:
             return Failed("ResourceNotFound", f"API destination {arn} does not exist.", permanent=True)
-        wait = self._rates.wait_until(arn, destination.rate, who, self._clock.now_ms())
+        wait = await rates.moment(arn, destination.rate, who, self._clock.now_ms())
         if wait is not None:
             return Postponed(wait)
         try:

@@ -20,4 +20,4 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome | Postponed:
     except Unforwardable as reason:
         return Failed("InvalidInput", str(reason), permanent=True)
     who = f"{made.once()}|{job.accepted}"  # a replayed event has its old id
-    return await ctx.invoker.invoke(ctx.call.scope, job.address, who, settings, made.input)
+    return await ctx.invoker.invoke(ctx.call.scope, job.address, who, settings, made.input, ctx.rates)

@@ -21,8 +21,8 @@ _TOO_MANY, _SERVER_ERROR = 429, 500
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome | Postponed:
     url, per_second = str(job.target["Url"]), job.target.get("PerSecond")
     if per_second:
-        who = (job.origin.id, job.attempt)
-        until = ctx.rates.wait_until(job.share, per_second, who, ctx.clock.now_ms())
+        who = f"{job.origin.id}|{job.attempt}"
+        until = await ctx.rates.moment(job.share, per_second, who, ctx.clock.now_ms())
         if until is not None:
             return Postponed(until)
     request = HttpRequest("POST", url, {**_authorization(url), **job.target["Headers"]}, job.input)

@@ -1,8 +1,8 @@
 """Counts the running invocations of each function, and refuses one more where there is no room.
 
 One object per node owns the counts; they are not kept, since nothing runs when the node does not. A function with
-reserved concurrency has that for itself, on all nodes of a shared store together (`SharedSlots`). All others of an
-account and region share what the account's limit leaves, on each node.
+reserved concurrency has that for itself. All others of an account and region share what the account's limit leaves.
+Where several nodes share a store, both hold on all of them together (`SharedSlots`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from nightbus.aws.calls import Scope
+from nightbus.store.shared_limits import SharedSlots
 
 T = TypeVar("T")
+_ALL_RUN = "ConcurrentInvocationLimitExceeded"
 _ALL_RESERVED_RUN = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT_LIMIT = 1000
 
@@ -27,19 +29,9 @@ class NoRoom(Exception):
         self.reason = reason
 
 
-class SharedSlots(Protocol):
-    """Slots of limits that hold over several nodes together."""
-
-    async def take(self, name: str, most: int) -> bool:
-        """One of the `most` slots of a limit, until it is given back; False where all are used."""
-        ...
-
-    def give_back(self, name: str) -> None: ...
-
-
 class RunningInvocations:
     """`limit`: how many invocations an account may run at a time in a region. `slots`: where several nodes run the
-    functions, what reserved concurrency is counted by; None where this node is alone.
+    functions, what their limits are counted by; None where this node is alone.
     """
 
     slots: SharedSlots | None = None
@@ -68,30 +60,34 @@ class RunningInvocations:
         key = (scope, name)
         if most is None:
             if self._unreserved_in[scope] >= self.limit - self._reserved_in[scope]:
-                raise NoRoom("ConcurrentInvocationLimitExceeded")
+                raise NoRoom(_ALL_RUN)
             self._unreserved_in[scope] += 1
         elif self._running[key] >= most:
             raise NoRoom(_ALL_RESERVED_RUN)
         self._running[key] += 1
         return most is None
 
-    async def take_slot(self, scope: Scope, name: str, most: int) -> None:
-        """After `begin`, where there are `slots`, for an invocation of a function with reserved concurrency.
+    async def take_slot(self, scope: Scope, name: str, most: int | None) -> None:
+        """After `begin`, with the same `most`, where there are `slots`.
 
-        Raises NoRoom where `most` run on all nodes together; then, and where anything else is raised, it has ended.
+        Raises NoRoom where as many as may run on all nodes together; then, and where anything else is raised, it has
+        ended.
         """
+        unreserved = most is None
         try:
-            if self.slots is None or not await self.slots.take(_limit_name(scope, name), most):
-                raise NoRoom(_ALL_RESERVED_RUN)
+            if most is None:
+                most = self.limit - self._reserved_in[scope]
+            if self.slots is None or not await self.slots.take(_limit_name(scope, name, unreserved), most):
+                raise NoRoom(_ALL_RUN if unreserved else _ALL_RESERVED_RUN)
         except BaseException:
-            self._count_end(scope, name, unreserved=False)
+            self._count_end(scope, name, unreserved=unreserved)
             raise
 
     def end(self, scope: Scope, name: str, *, unreserved: bool) -> None:
         """Once for each `begin`, and `take_slot` after it, that raised nothing."""
         self._count_end(scope, name, unreserved=unreserved)
-        if self.slots is not None and not unreserved:
-            self.slots.give_back(_limit_name(scope, name))
+        if self.slots is not None:
+            self.slots.give_back(_limit_name(scope, name, unreserved))
 
     def _count_end(self, scope: Scope, name: str, *, unreserved: bool) -> None:
         key = (scope, name)
@@ -134,5 +130,7 @@ class RunningInvocations:
             task.exception()  # seen here, for nobody may wait for it
 
 
-def _limit_name(scope: Scope, name: str) -> str:
+def _limit_name(scope: Scope, name: str, unreserved: bool) -> str:
+    if unreserved:
+        return f"account concurrency {scope.account} {scope.region}"
     return f"reserved concurrency {scope.account} {scope.region} {name}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nightbus.aws.errors import AwsError
 from nightbus.node.admin.request import AdminRequest, body_text
 from nightbus.node.node import Node
+from nightbus.store.duties import duties_under_way
 
 if TYPE_CHECKING:
     from nightbus.store.postgres.nodes import NodeRow
@@ -34,9 +35,18 @@ async def nodes_of(node: Node) -> list[dict[str, Any]] | None:
             "draining": row.draining,
             "this": row.id == node.storage.nodes.id,
             "load": dict(row.load),
+            "duties": row.work.duties,
+            "work": row.work.jobs,
         }
         for row in rows
     ]
+
+
+async def work_of_lone_node(node: Node) -> dict[str, Any]:
+    """Return what `nodes_of` says of a node's work, of one that has its store to itself."""
+    work = dict(node.storage.under_way())
+    work.pop("commits", None)
+    return {"duties": sorted(await duties_under_way(node.store)), "work": work}
 
 
 async def drain(request: AdminRequest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.node.admin.nodes import nodes_of
+from nightbus.node.admin.nodes import nodes_of, work_of_lone_node
 from nightbus.node.admin.operator import is_operator
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.admin.sizes import sizes
@@ -39,8 +39,8 @@ async def health(request: AdminRequest) -> dict[str, Any]:
 async def status(request: AdminRequest) -> dict[str, Any]:
     """The node's address and whom it lets in; for this machine its process, data folder and shared store too.
 
-    For the operator: its uptime, per kind and scope how many records it holds, and of a store that nodes share, the
-    nodes.
+    For the operator: its uptime, per kind and scope how many records it holds, the duties that it has, and how many
+    jobs it works on by their queue; of a store that nodes share, the nodes with theirs.
     """
     node = request.node
     reply: dict[str, Any] = {
@@ -59,8 +59,7 @@ async def status(request: AdminRequest) -> dict[str, Any]:
         uptime = (node.clock.now_ms() - node.started_ms) / 1000
         reply |= {"uptime_seconds": uptime, "holds": await _holds(node.store)}
         shown = await nodes_of(node)
-        if shown is not None:
-            reply["nodes"] = shown
+        reply |= {"nodes": shown} if shown is not None else await work_of_lone_node(node)
     return reply
 
 

@@ -42,7 +42,10 @@ async def lookup_events(
     if since is not None and until is not None and since > until:
         raise AwsError("InvalidTimeRangeException", "The start time must not be after the end time.")
     trail = ctx.platform.trail
-    if ctx.platform.quotas and not ctx.platform.lookups.admit(ctx.scope, _PER_SECOND, ctx.now_ms()):
+    lookups = ctx.platform.lookups
+    if ctx.platform.quotas and not await lookups.admit_everywhere(
+        "LookupEvents", ctx.scope, _PER_SECOND, ctx.now_ms()
+    ):
         raise AwsError("ThrottlingException", "Rate exceeded")
     if event_category == "insight":
         return {"Events": []}

@@ -89,7 +89,13 @@ async def _schema(connection: asyncpg.Connection, schema: str) -> AsyncIterator[
         yield Finding(WRONG, f"it has no schema {schema} of Nightbus", "the first node that starts makes it")
         return
     version = int(await connection.fetchval("SELECT value FROM meta WHERE key = 'schema'") or 0)
-    if version > VERSION:
+    if version == VERSION + 1:
+        yield Finding(
+            NOTE,
+            f"schema {version}, of the next release",
+            f"this one knows {VERSION}: bring it up to date too",
+        )
+    elif version > VERSION:
         text = f"schema {version}, written by a newer Nightbus (this one knows {VERSION})"
         yield Finding(WRONG, text, "use the Nightbus that wrote it, or a newer one")
     elif version < VERSION:

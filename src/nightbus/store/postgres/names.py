@@ -13,7 +13,6 @@ all rows that were deleted (`meta`, key `offsets`).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable
@@ -36,7 +35,6 @@ _KNOWN_SECONDS = 600.0
 _DROPPED_MS = 3_600_000
 _ENDED_MS = 86_400_000  # no commit is under way for so long that was planned before the end
 _MOST_AT_ONCE = 1_000
-_UPKEEP_SECONDS = 60.0
 
 DATABASE_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _SELECT = """
@@ -125,16 +123,6 @@ async def delete_dropped(reader: Reader) -> None:
     its own before: whoever makes the name anew in this moment begins above them."""
     await reader.execute(_NOTE_OFFSETS)
     await reader.execute(_DELETE)
-
-
-async def delete_dropped_now_and_then(pool: asyncpg.Pool) -> None:
-    """Until it is cancelled. Each node does so; none waits for what another one is deleting."""
-    while True:
-        await asyncio.sleep(_UPKEEP_SECONDS)
-        try:
-            await delete_dropped(pool)
-        except Exception as failure:
-            log.warning("names that are not used any more stay for now: %s", failure)
 
 
 def _text(key: NameKey) -> tuple[str, str, str]:

@@ -26,6 +26,8 @@ from nightbus.clock import Clock
 from nightbus.store.postgres.clock import ClusterClock
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.link import Link, LinkLost, channel
+from nightbus.store.postgres.node_work import NodeWork, work_by_node
+from nightbus.store.postgres.schema import VERSION
 from nightbus.store.postgres.work import Work
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ _ORPHANS_EVERY = 10  # heartbeats
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)"
 _REGISTER = f"""
 WITH gone AS (DELETE FROM node WHERE home = $5 AND home <> '' RETURNING id)
-INSERT INTO node (id, name, url, version, started, heartbeat, home, draining, load)
-SELECT nextval('node_ids'), $1, $2, $3, $4, {_NOW}::bigint, $5, $6, $7 RETURNING id
+INSERT INTO node (id, name, url, version, started, heartbeat, home, draining, load, schema)
+SELECT nextval('node_ids'), $1, $2, $3, $4, {_NOW}::bigint, $5, $6, $7, {VERSION} RETURNING id
 """  # noqa: S608
 # The other rows are as they were before the statement. Without rows, or without `now`, this node's own is gone.
 _BEAT = f"""
@@ -74,7 +76,8 @@ SELECT id, name, url, version, started, {_NOW}::bigint - heartbeat AS age, drain
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """One node, as all see it. `started` is UTC ms, `heartbeat_age` ms; `load` has figures by name."""
+    """One node, as all see it. `started` is UTC ms, `heartbeat_age` ms; `load` has figures by name, `work` what it has
+    leased."""
 
     id: int
     name: str
@@ -84,6 +87,7 @@ class NodeRow:
     heartbeat_age: int
     draining: bool
     load: Mapping[str, float]
+    work: NodeWork
 
 
 @dataclass(slots=True)
@@ -167,10 +171,11 @@ class Nodes:
         """In the order in which they came. Raises LinkLost."""
         async with self._link.using() as connection:
             rows = await connection.fetch(_LIST)
+            work = await work_by_node(connection)
         return [
             NodeRow(
                 row["id"], row["name"], row["url"], row["version"], row["started"], row["age"], row["draining"],
-                _figures(row["load"]),
+                _figures(row["load"]), work.get(row["id"], NodeWork()),
             )
             for row in rows
         ]  # fmt: skip

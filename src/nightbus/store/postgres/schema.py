@@ -17,18 +17,21 @@ The bytes of a blob lie under `content`, a number of their own, in `blob_chunk` 
 numbers of bytes that no blob has (`blob_rows`).
 
 `change` tells the nodes which records the commits touched, in the order of `seq`, which comes from the one row of
-`feed`. Times are UTC milliseconds. Keys of records are the bytes of their UTF-8 text, which sort as the interface
-promises.
+`feed`. What lies in `slot`, `rate` and `rate_moment` is said by the modules `slots` and `rates`. Times are UTC
+milliseconds. Keys of records are the bytes of their UTF-8 text, which sort as the interface promises.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncpg
 
-VERSION = 1
+log = logging.getLogger("nightbus.store")
+VERSION = 2
+_FIRST_WITH_NODES_SCHEMA = 2  # `node.schema`: which version a node knows
 _LOCK = 0x6E_62_73_63  # "nbsc": of the advisory lock that a node holds while it makes or changes tables
 
 _TABLES = """
@@ -83,42 +86,78 @@ CREATE TABLE slot (name text COLLATE "C" NOT NULL, node bigint NOT NULL, slots i
 CREATE TABLE secret (name text COLLATE "C" PRIMARY KEY, sealed text NOT NULL);
 """
 
-# From each version to the next one.
-_STEPS: dict[int, str] = {}
+# Since version 2.
+_RATES = """
+CREATE TABLE rate (name text COLLATE "C" PRIMARY KEY, room_from double precision NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE rate_moment (name text COLLATE "C" NOT NULL, who text COLLATE "C" NOT NULL,
+                          moment double precision NOT NULL, PRIMARY KEY (name, who));
+"""
+
+# From each version to the next one. A step only adds: nodes of the release before go on meanwhile (docs/cluster.md).
+_STEPS = {1: f"ALTER TABLE node ADD COLUMN schema integer NOT NULL DEFAULT 1; {_RATES}"}
+_RUNNING_BEFORE = """
+SELECT name, schema FROM node WHERE schema < $1 AND heartbeat > extract(epoch FROM clock_timestamp()) * 1000 - $2
+ORDER BY schema LIMIT 1
+"""
+_SILENT_MS = 10_000  # without a heartbeat a node surely has ended
 
 
 class NewerSchema(Exception):
-    """The database was written by a newer Nightbus."""
+    """The database was written by a Nightbus with which this one does not go together."""
 
 
-async def prepare(connection: asyncpg.Connection, schema: str) -> None:
+async def prepare(connection: asyncpg.Connection, schema: str, version: int = VERSION) -> None:
     """Make the schema in a new database, and bring an older one up to date, while no other node does.
 
-    Raises NewerSchema.
+    A schema that is one step newer than `version`, the one that this release knows, is left as it is: what the step
+    added is not used. Raises NewerSchema where it is newer than that, or nodes run that know neither `version` nor the
+    one before.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         async with connection.transaction():
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            version = await _version(connection, schema)
-            if version > VERSION:
+            found = await schema_version(connection, schema)
+            if found > version + 1:
                 raise NewerSchema(
-                    f"the database was written by a newer Nightbus (schema {version}, this one knows {VERSION})"
+                    f"the database was written by a newer Nightbus (schema {found}, this one knows {version}, and goes"
+                    f" together with {version + 1})"
                 )
-            if version == 0:
+            if found > version:
+                log.info(
+                    "the database has schema %d already, of the next release; this node knows %d",
+                    found,
+                    version,
+                )
+                return
+            if found == 0:
                 await connection.execute(_TABLES)
-            for older in range(max(version, 1), VERSION):
+            for older in range(max(found, 1), version):
+                await _require_neighbours(connection, older)
                 await connection.execute(_STEPS[older])
-            if version < VERSION:
+            if found < version:
                 await connection.execute(
                     "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    str(VERSION),
+                    str(version),
                 )
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def _version(connection: asyncpg.Connection, schema: str) -> int:
+async def _require_neighbours(connection: asyncpg.Connection, older: int) -> None:
+    """Raise NewerSchema where a node runs that does not go together with the version after `older`."""
+    if older < _FIRST_WITH_NODES_SCHEMA:
+        return
+    row = await connection.fetchrow(_RUNNING_BEFORE, older, _SILENT_MS)
+    if row is not None:
+        raise NewerSchema(
+            f"node {row['name']} is of a release that knows schema {row['schema']}, and schema {older + 1} goes"
+            f" together with {older} only: end that node, or let it run the release between first"
+        )
+
+
+async def schema_version(connection: asyncpg.Connection, schema: str) -> int:
+    """Return which version of the tables the database has, 0 for none."""
     if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".meta') is None:
         return 0
     return int(await connection.fetchval("SELECT value FROM meta WHERE key = 'schema'") or 0)

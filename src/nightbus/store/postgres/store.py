@@ -38,11 +38,13 @@ from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.leases import QueueLeases
 from nightbus.store.postgres.link import Link
-from nightbus.store.postgres.names import Names, delete_dropped_now_and_then
+from nightbus.store.postgres.names import Names
 from nightbus.store.postgres.nodes import Nodes, Presence
 from nightbus.store.postgres.patient_reads import PatientReader
+from nightbus.store.postgres.rates import Rates
 from nightbus.store.postgres.schema import NewerSchema, prepare
 from nightbus.store.postgres.slots import Slots
+from nightbus.store.postgres.upkeep import delete_unused_now_and_then
 from nightbus.store.postgres.work import Work
 from nightbus.store.postgres.writer import Writer
 from nightbus.store.ranges import Range
@@ -68,10 +70,12 @@ class PostgresStore:
         nodes: Nodes,
         blobs: Blobs,
         slots: Slots,
+        rates: Rates,
     ) -> None:
-        """`slots` are those of this node of limits that hold over all nodes."""
+        """`slots` and `rates` are those of this node of limits that hold over all nodes."""
         self.database = database
         self.slots = slots
+        self.rates = rates
         self.nodes = nodes
         self._pool = pool
         self._reader = PatientReader(pool)
@@ -122,17 +126,18 @@ class PostgresStore:
             nodes = Nodes(link, changes, database, clock, presence or Presence())
             slots = Slots(pool, lambda: changes.node, nodes.is_known)
             undo.push_async_callback(slots.close)
+            rates = Rates(pool)
             nodes.declared_dead = functools.partial(_forget_held, queues, slots)
             await nodes.open()
             undo.push_async_callback(nodes.close)
             kept_blobs = await Blobs.at(blobs or BlobPlaces(), pool)
             await kept_blobs.open()
             undo.push_async_callback(kept_blobs.close)
-            store = cls(database, pool, names, changes, queues, nodes, kept_blobs, slots)
+            store = cls(database, pool, names, changes, queues, nodes, kept_blobs, slots, rates)
             store._writer = Writer(database, names, changes.note, store._tell, counts or CommitCounts())
             await store._writer.open()
             store._upkeep = [
-                asyncio.create_task(delete_dropped_now_and_then(pool), name="names not used any more"),
+                asyncio.create_task(delete_unused_now_and_then(pool), name="what is not used any more"),
                 asyncio.create_task(database.look_for_newer_primary(), name="look for a newer primary"),
             ]
             undo.pop_all()
@@ -297,6 +302,7 @@ class PostgresStore:
             **self._queues.in_memory(),
             **self._changes.in_memory(),
             **self._blobs.in_memory(),
+            **self.rates.in_memory(),
         }
 
     async def close(self) -> None:
@@ -324,6 +330,7 @@ class PostgresStore:
         await self._queues.close()
         await self._writer.close()
         await self.slots.close()
+        await self.rates.close()
         await self.nodes.close()
         await self._blobs.close()
         await self._changes.close()

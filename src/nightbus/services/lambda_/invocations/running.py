@@ -131,7 +131,7 @@ async def run(
     own_trace = for_invocation(trace, request_id, began, spec.arn)
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
-        if platform.running.slots is not None and runnable.reserved is not None:
+        if platform.running.slots is not None:
             await platform.running.take_slot(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:
         platform.counters.throttle(ref.arn)
