@@ -1,6 +1,7 @@
 """Measures the console's API: each path over 50,000 events and 200 rules, and the live stream at 500 events a second.
 
-    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N] [--holds | --first-view]
+    python bench/console.py [--events N] [--rules N] [--calls N] [--seconds N]
+                            [--holds | --first-view | --stream SECONDS]
 
 It starts a node of its own. Two thirds of the events match a rule with a queue as its target, each twentieth one a rule
 whose queue is gone, the others no rule. Of a call everything counts that a client waits for. The lag of the live stream
@@ -28,6 +29,7 @@ from urllib.parse import urlencode
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from console_first_view import measure_first_view
+from console_stream import measure_stream
 
 from api_requests import Caller, as_operator, new_code
 from nodes import RunningNode
@@ -56,6 +58,13 @@ def main() -> None:
         action="store_true",
         help="measure only how soon a cold Chromium shows the overview (console_first_view.py)",
     )
+    parser.add_argument(
+        "--stream",
+        type=float,
+        default=0.0,
+        help=f"measure only frames and memory of the page of events for so many seconds at {_RATE} events a second "
+        "(console_stream.py)",
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nightbus-bench-") as folder:
         node = RunningNode(Path(folder) / "data", {"NIGHTBUS_MEASURE_HOLDS": "1"} if given.holds else {})
@@ -64,6 +73,12 @@ def main() -> None:
             make_events(node, given.events, given.rules)
             if given.first_view:
                 measure_first_view(node.port, new_code(node), given.calls)
+                return
+            if given.stream:
+                pid = node.process.pid
+                measure_stream(
+                    node.port, new_code(node), pid, given.stream, lambda end: put_steadily(node, end)
+                )
                 return
             caller = as_operator(node)
             for label, path, query in paths(caller):
@@ -227,6 +242,15 @@ def live_lags(node: RunningNode, caller: Caller, seconds: float) -> list[float]:
     elapsed = time.perf_counter() - began
     print(f"live: {len(sent)} events put, {len(lags)} seen, {listener.messages / elapsed:.1f} messages/s")
     return lags
+
+
+def put_steadily(node: RunningNode, end: threading.Event) -> None:
+    """Put `_RATE` events a second until the end."""
+    client, number, began = node.client("events"), 0, time.perf_counter()
+    while not end.wait(max(0.0, began + number / _RATE - time.perf_counter())):
+        client.put_events(Entries=[entry(one, 200) for one in range(number, number + _TOGETHER)])
+        number += _TOGETHER
+    print(f"{number} events in {time.perf_counter() - began:.0f} s")
 
 
 def print_cost(node: RunningNode, caller: Caller, seconds: float) -> None:

@@ -54,9 +54,9 @@ class View(NamedTuple):
 def measure_first_view(port: int, code: str, loads: int) -> None:
     """Print p50 and p95 of `loads` cold loads and of as many with the browser's cache. `code` signs in once."""
     cold, again = [], []
-    with _browser() as browser:
+    with opened_browser() as browser:
         origin = f"http://nightbus.localhost:{port}{_PATH}"
-        state = _signed_in(browser, origin, code)
+        state = signed_in_state(browser, origin, code)
         for number in range(loads + 1):
             context = browser.new_context(storage_state=state, viewport={"width": 1280, "height": 800})
             views = [_load(context, origin) for _ in range(2)]
@@ -69,7 +69,7 @@ def measure_first_view(port: int, code: str, loads: int) -> None:
 
 
 @contextmanager
-def _browser() -> Iterator[Browser]:
+def opened_browser() -> Iterator[Browser]:
     import shutil
 
     from playwright.sync_api import sync_playwright
@@ -81,7 +81,7 @@ def _browser() -> Iterator[Browser]:
         browser.close()
 
 
-def _signed_in(browser: Browser, origin: str, code: str) -> StorageState:
+def signed_in_state(browser: Browser, origin: str, code: str) -> StorageState:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{origin}/sign-in#{code}")
