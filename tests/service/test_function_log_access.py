@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,8 +51,10 @@ class Worker:
             FunctionName=self.name, WaiterConfig={"Delay": 1}
         )
 
-    def may(self, *actions: str, resource: str = "*", deny: str = "") -> None:
-        given = [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]
+    def may(self, *actions: str, resource: str = "*", deny: str = "", condition: Any = None) -> None:
+        given: list[Any] = [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]
+        if condition:
+            given[0]["Condition"] = condition
         if deny:
             given.append({"Effect": "Deny", "Action": [deny], "Resource": "*"})
         document = json.dumps({"Version": "2012-10-17", "Statement": given})
@@ -198,6 +201,31 @@ def test_another_group_than_its_own_needs_the_same(node: RunningNode) -> None:
     worker.group = group
     assert worker.log is None
     worker.may(*EVERYTHING, resource=f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/others/*")
+    worker.call()
+    assert "call 2" in (worker.log or "")
+
+
+def test_a_stream_in_a_group_that_functions_share_has_the_functions_name(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html"""
+    group = f"/shared/{uuid4().hex[:8]}"
+    own, other = (Worker(node, LoggingConfig={"LogGroup": group}) for _ in range(2))
+    own.group = group
+    own.logs.create_log_group(logGroupName=group)
+    streams = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:log-stream:????/??/??/{own.name}[*"
+    for worker in own, other:
+        worker.may(*EVERYTHING, resource=streams)
+        worker.call()
+    (stream,) = own.logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert re.fullmatch(rf"\d{{4}}/\d\d/\d\d/{own.name}\[\$LATEST\][0-9a-f]{{32}}", stream["logStreamName"])
+    assert "call 1" in (own.log or "")
+
+
+def test_a_policy_may_name_the_function_whose_log_is_written(worker: Worker) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
+    worker.may(*EVERYTHING, condition={"ArnEquals": {"lambda:SourceFunctionArn": f"{worker.arn}-2"}})
+    worker.call()
+    assert worker.log is None
+    worker.may(*EVERYTHING, condition={"ArnEquals": {"lambda:SourceFunctionArn": worker.arn}})
     worker.call()
     assert "call 2" in (worker.log or "")
 

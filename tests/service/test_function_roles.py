@@ -204,3 +204,41 @@ def test_targets_and_roles_that_are_no_arns_are_the_clients_mistake(node: Runnin
     )
     assume = node.client("sts").assume_role
     assert refusal(assume, RoleArn="x" * 30, RoleSessionName="session")[0] == "ValidationError"
+
+
+def test_a_policy_may_name_the_function_whose_code_calls(node: RunningNode, function: str) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
+    iam, keys = node.client("iam"), keys_of(node, function)
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{function}"
+    sqs, everything = node.client("sqs", **keys), {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+    def give(*statements: dict[str, Any]) -> None:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_role_policy(RoleName=function, PolicyName="allowed", PolicyDocument=document)
+
+    def only(operator: str, *functions: str) -> dict[str, Any]:
+        return {"Condition": {operator: {"lambda:SourceFunctionArn": list(functions)}}}
+
+    give(everything | only("ArnEquals", f"{arn}-2"))
+    assert refusal(sqs.list_queues)[0] == "AccessDenied"
+    give(everything | only("ArnEquals", f"{arn}-2", arn))
+    sqs.list_queues()
+    give(everything, {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"} | only("ArnEquals", arn))
+    assert refusal(sqs.list_queues)[0] == "AccessDenied"
+    node.client("sns", **keys).list_topics()
+
+    # A session that the code assumes is not the function's any more.
+    give(everything)
+    role, session = f"arn:aws:iam::{ACCOUNT}:role/{function}", {"RoleSessionName": "own"}
+    both = json.loads(trust("lambda.amazonaws.com"))
+    both["Statement"].append({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+    iam.update_assume_role_policy(RoleName=function, PolicyDocument=json.dumps(both))
+    given = node.client("sts", **keys).assume_role(RoleArn=role, **session)["Credentials"]
+    own = {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+    give(everything | only("ArnEquals", arn))
+    sqs.list_queues()
+    assert refusal(node.client("sqs", **own).list_queues)[0] == "AccessDenied"

@@ -32,6 +32,7 @@ class Session(NamedTuple):
     session began, "" if the role was not read. `transitive` has the keys, in lower case, of the tags that the next role
     of a chain inherits. A federated user's session has the user or root who asked for it as its `parent` (an ARN) with
     `parent_id`: it may do what the parent may and its session policies allow, nothing without session policies.
+    `function` is the ARN of the Lambda function, without a qualifier, whose code got the credentials.
     """
 
     role: str
@@ -45,6 +46,7 @@ class Session(NamedTuple):
     transitive: tuple[str, ...] = ()
     parent: str = ""
     parent_id: str = ""
+    function: str = ""
 
     @property
     def inherited_tags(self) -> dict[str, str]:

@@ -107,8 +107,8 @@ class Environment:
     ) -> None:
         """Start the process; `invoke` waits for its init phase. Raises ZygoteDied. `visible`: as in `fork_request`."""
         await self._api.listen()
-        role, name, scope = self.spec.role, self.spec.name, self.spec.scope
-        own = credentials.for_role(role, name, scope, _CREDENTIAL_SECONDS, self.spec.role_id)
+        spec = self.spec
+        own = credentials.for_function(spec.role, spec.arn, _CREDENTIAL_SECONDS, spec.role_id)
         stream, address, launch = self._log.stream, self._api.address, self._paths.launch
         shown = variables(
             self.spec, launch.variables, stream=stream, runtime_api=address, credentials=own, endpoint=endpoint,

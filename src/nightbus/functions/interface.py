@@ -131,11 +131,9 @@ class Credentials(Protocol):
 
 
 class CredentialSource(Protocol):
-    def for_role(
-        self, role_arn: str, session_name: str, scope: Scope, seconds: int, role_id: str = ""
-    ) -> Credentials:
-        """Temporary credentials of the role, which end with the role of this id; without waiting, and nothing is
-        stored."""
+    def for_function(self, role_arn: str, function_arn: str, seconds: int, role_id: str = "") -> Credentials:
+        """Temporary credentials of the role for the function's code (the ARN has no qualifier), which end with the role
+        of this id; without waiting, and nothing is stored."""
         ...
 
 

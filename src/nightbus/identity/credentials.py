@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from nightbus.aws.calls import Caller, Scope, Session
+from nightbus.aws.calls import Caller, Session
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
 from nightbus.clock import Clock
 
@@ -135,16 +135,17 @@ class CredentialIssuer:
         caller = Caller(account, caller_arn, str(claims["uid"]), key, session=session)
         return ReadToken(key, caller, int(claims["exp"]))
 
-    def for_role(
-        self, role_arn: str, session_name: str, scope: Scope, seconds: int, role_id: str = ""
+    def for_function(
+        self, role_arn: str, function_arn: str, seconds: int, role_id: str = ""
     ) -> SessionCredentials:
-        """Return credentials of the role, valid for `seconds`, for a caller in `scope` such as a function.
+        """Return credentials of the role, valid for `seconds`, for the code of a function. Its ARN has no qualifier.
 
         They end with the role of the unique id `role_id`, if it is given.
         """
         expiration = self._clock.now_ms() + seconds * 1000
-        session = Session(role_arn, role_id=role_id)
-        return self.issue(role_arn, role_id or _role_id(role_arn), session_name, expiration, session)
+        session = Session(role_arn, role_id=role_id, function=function_arn)
+        name = function_arn.rsplit(":", 1)[-1]
+        return self.issue(role_arn, role_id or _role_id(role_arn), name, expiration, session)
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:
@@ -171,6 +172,7 @@ def _claims_of(session: Session) -> dict[str, Any]:
         "trans": list(session.transitive),
         "by": session.parent,
         "bid": session.parent_id,
+        "fn": session.function,
     }
     present = {name: value for name, value in claims.items() if value}
     return present if session.mfa is None else present | {"mfa": session.mfa}
@@ -188,6 +190,7 @@ def _session_of(claims: Mapping[str, Any]) -> Session:
         transitive=tuple(claims.get("trans", ())),
         parent=str(claims.get("by", "")),
         parent_id=str(claims.get("bid", "")),
+        function=str(claims.get("fn", "")),
     )
 
 

@@ -15,6 +15,8 @@ from nightbus.policies.request import Values, named_values
 _OF_CALL = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:sourceip", "aws:useragent"}
 )
+# What follows from the caller alone, so that a policy without other keys needs none given.
+OF_SERVICES = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:principalservicename"})
 _CALLED_VIA = frozenset({"cloudformation"})  # the services that Nightbus has of those that set aws:CalledVia
 
 
@@ -75,6 +77,8 @@ def _of_principal(caller: Caller, principal: Principal) -> dict[str, Values]:
         "aws:multifactorauthpresent": "",
         "aws:tokenissuetime": "",
         "aws:sourceidentity": session.source_identity if session else "",
+        # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+        "lambda:sourcefunctionarn": session.function if session else "",
     }
     if temporary and session is not None:
         keys["aws:multifactorauthpresent"] = str(bool(session.mfa)).lower()

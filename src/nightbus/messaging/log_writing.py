@@ -8,12 +8,26 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#moni
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.policies.request import Need
 
 PUT_EVENTS = "logs:PutLogEvents"
 _CREATE_GROUP, _CREATE_STREAM = "logs:CreateLogGroup", "logs:CreateLogStream"
+
+
+def stream_name(group: str, function: str, version: str, began_ms: int, environment: str) -> str:
+    """Return the name of an environment's stream. In a group of one's own, which functions may share, it has the
+    function's name. `environment` is the environment's id: 32 hexadecimal digits.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+    """
+    day = f"{datetime.fromtimestamp(began_ms / 1000, UTC):%Y/%m/%d}"
+    if group == f"/aws/lambda/{function}":
+        return f"{day}/[{version}]{environment}"
+    return f"{day}/{function}[{version}]{environment}"
 
 
 def writing_needs(

@@ -17,13 +17,14 @@ from nightbus.store.vault import Vault
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
 USER = "arn:aws:iam::123456789012:user/me"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:session"
 
 
 async def test_a_session_is_over_when_its_time_is(tmp_path: Path) -> None:
     clock, store = VirtualClock(1_000_000), SqliteStore.open(tmp_path, VirtualClock(), durable=False)
     issuer = CredentialIssuer(b"s" * 32, clock)
     signers = Signers(AccessKeys(store), issuer, Vault(), clock)
-    made = issuer.for_role(ROLE, "session", Scope("123456789012", "us-east-1"), 900)
+    made = issuer.for_function(ROLE, FUNCTION, 900)
     for _ in range(2):  # read, and remembered
         signer = await signers.find(made.access_key, made.session_token)
         assert signer is not None

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from nightbus.aws import ids
 from nightbus.aws.arn import Arn, arn
-from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token, encode_token, page
 from nightbus.clock import VirtualClock
@@ -19,6 +18,7 @@ from nightbus.identity.credentials import CredentialIssuer, account_of
 
 WRONG = AwsError("ValidationException", "no token of ours")
 ROLE = "arn:aws:iam::123456789012:role/path/worker"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:session"
 
 
 def test_event_ids_are_uuids_that_begin_with_their_time() -> None:
@@ -78,9 +78,10 @@ def test_a_key_of_twelve_digits_names_its_account(key: str, account: str) -> Non
 
 def test_temporary_credentials_name_their_role_and_only_with_their_token() -> None:
     issuer = CredentialIssuer(b"s" * 32, VirtualClock())
-    made = issuer.for_role(ROLE, "session", Scope("123456789012", "us-east-1"), 3600)
+    made = issuer.for_function(ROLE, FUNCTION, 3600)
     read = issuer.session_of(made.session_token)
     assert read is not None and read.access_key == made.access_key
+    assert read.caller.session is not None and read.caller.session.function == FUNCTION
     assert issuer.secret_of(made.access_key) == made.secret_key
     caller = read.caller
     assert (caller.account, caller.arn) == (

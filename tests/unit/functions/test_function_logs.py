@@ -60,7 +60,7 @@ async def test_group_and_stream(functions: Functions) -> None:
     second = await functions.invoke(spec)
     assert list(functions.sink.lines) == [f"/aws/lambda/f/{first.log_stream}", f"/mine/{second.log_stream}"]
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", first.log_stream)
-    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[7\][0-9a-f]{32}", second.log_stream)
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/f\[7\][0-9a-f]{32}", second.log_stream)
 
 
 async def test_an_invocation_is_one_write_and_there_before_its_answer(functions: Functions) -> None:

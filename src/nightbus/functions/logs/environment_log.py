@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from nightbus.aws.calls import Caller, Session
@@ -22,6 +21,7 @@ from nightbus.functions.logs.reports import exit_reason, timeout_text
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.functions.runtime_api.api import Answer
 from nightbus.functions.variables import log_group
+from nightbus.messaging.log_writing import stream_name
 from nightbus.store.interface import Append
 
 log = logging.getLogger("nightbus.functions")
@@ -49,9 +49,8 @@ class EnvironmentLog:
         self._spec = spec
         self._clock = clock
         self._sink = sink
-        started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-        self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
         self._group = log_group(spec)
+        self.stream = stream_name(self._group, spec.name, spec.version, clock.now_ms(), new_hex(32))
         self._writer = role_session(spec.role, spec.name, spec.arn, spec.role_id, clock.now_ms())
         self._records: list[Append] = []
         self.output = Output(clock, self._write_safely)
@@ -132,4 +131,5 @@ def role_session(role: str, name: str, function_arn: str, role_id: str = "", iss
     """Return the caller as whom Lambda writes the log of the function `name`: it has the credentials that the function
     has, which were issued at `issued` (UTC ms) and need no trust policy any more."""
     caller = Caller.in_role(role, name, "lambda.amazonaws.com", function_arn)
-    return replace(caller, user_id=f"{role_id}:{name}", session=Session(role, issued, role_id=role_id))
+    session = Session(role, issued, role_id=role_id, function=function_arn)
+    return replace(caller, user_id=f"{role_id}:{name}", session=session)

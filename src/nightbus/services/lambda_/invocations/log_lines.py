@@ -15,14 +15,14 @@ from nightbus.aws.calls import Scope
 from nightbus.functions.logs.environment_log import role_session
 from nightbus.functions.logs.platform_events import is_report, started_request
 from nightbus.messaging.log_streams import GROUP, log_name
-from nightbus.messaging.log_writing import writing_needs
+from nightbus.messaging.log_writing import stream_name, writing_needs
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.records import FUNCTION
 from nightbus.store.interface import Entry, Store
 
 _MOST_RUNS = 10
 _MOST_LINES = 500
-_ANY_STREAM = f"[$LATEST]{'0' * 32}"
+_ANY_ENVIRONMENT = "0" * 32
 
 
 async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[str, Any]] | None:
@@ -58,7 +58,8 @@ async def log_refusal(platform: Platform, function_arn: str) -> str:
     group, role = config["LoggingConfig"]["LogGroup"], config["Role"]
     has_group = await platform.store.get(scope, GROUP, group) is not None
     writer = role_session(role, name, function_arn)
-    for need in writing_needs(scope, group, _ANY_STREAM, has_group=has_group):
+    stream = stream_name(group, name, "$LATEST", platform.clock.now_ms(), _ANY_ENVIRONMENT)
+    for need in writing_needs(scope, group, stream, has_group=has_group):
         if not await authorizer.admits(writer, scope, need):
             return f"its role {last_part(role)} may not {need.action} on {group}"
     return ""
