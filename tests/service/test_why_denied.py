@@ -294,7 +294,14 @@ def test_in_audit_mode_a_call_goes_on_and_is_shown_as_one_that_would_be_refused(
         assert audited.stop() == 0
 
 
-def test_in_audit_mode_a_function_whose_role_is_gone_is_refused_and_says_so(tmp_path: Path) -> None:
+CALLS_SQS = """
+import boto3
+def handler(event, context):
+    return boto3.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"]
+"""
+
+
+def test_in_audit_mode_a_function_whose_role_is_gone_runs_and_says_what_is_missing(tmp_path: Path) -> None:
     audited = RunningNode(
         tmp_path / "data", environ={"NIGHTBUS_AUTHORIZATION": "audit"}, dev_credentials=False
     )
@@ -305,19 +312,21 @@ def test_in_audit_mode_a_function_whose_role_is_gone_is_refused_and_says_so(tmp_
             f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "lambda.amazonaws.com"'
         )
         role = iam.create_role(RoleName="gone", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-        packed = {"ZipFile": code("def handler(event, context): return 1")}
+        packed = {"ZipFile": code(CALLS_SQS)}
         members = {"Runtime": "python3.12", "Handler": "app.handler", "Code": packed}
         functions.create_function(FunctionName="worker", Role=role, **members)
         iam.delete_role(RoleName="gone")
-        with pytest.raises(functions.exceptions.ClientError, match="cannot be assumed by Lambda") as refused:
-            functions.invoke(FunctionName="worker")
-        id = refused.value.response["ResponseMetadata"]["RequestId"]
-        (one,) = json.loads(nightbus(audited, "why-denied", id, "--json"))["refusals"]
-        assert (one["enforced"], one["action"], one["resource"]) == (True, "sts:AssumeRole", role)
+        done = functions.invoke(FunctionName="worker")
+        assert json.load(done["Payload"]) == 200
+        id = done["ResponseMetadata"]["RequestId"]
+        one = json.loads(nightbus(audited, "why-denied", id, "--json"))["refusals"][0]
+        assert (one["enforced"], one["action"], one["resource"]) == (False, "sts:AssumeRole", role)
         assert (one["principal"], one["reason"]) == (
             "lambda.amazonaws.com",
             "because the role does not exist",
         )
         assert "create role gone (aws iam create-role)" in nightbus(audited, "why-denied", id)
+        functions.create_function(FunctionName="other", Role=role.replace("gone", "never"), **members)
+        assert json.load(functions.invoke(FunctionName="other")["Payload"]) == 200
     finally:
         assert audited.stop() == 0

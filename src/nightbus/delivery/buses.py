@@ -13,7 +13,7 @@ from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.policies.callers import NO_STATEMENTS, is_denied, refusal, request_by
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
-from nightbus.policies.request import Need, Values
+from nightbus.policies.request import NO_KEYS, Need, Values
 from nightbus.store.interface import Record, Store
 from nightbus.store.record_cache import RecordCache
 
@@ -64,10 +64,13 @@ class Bus:
         """Whether nothing has to be asked: the bus is the caller's own, and nobody is denied anything."""
         return not self.policy.denies and caller.account == self.scope.account
 
-    def refusal(self, caller: Caller, source: str, detail_type: str) -> str:
+    def refusal(
+        self, caller: Caller, source: str, detail_type: str, further: Mapping[str, Values] = NO_KEYS
+    ) -> str:
         """Why the caller may not put such an event on the bus; "" if it may. Only a Deny closes a bus to its own
-        account."""
+        account. `further` are condition keys of the call."""
         keys = {
+            **further,
             "events:source": source,
             "events:detail-type": detail_type,
             "events:eventbusinvocation": "true" if ":rule/" in caller.source_arn else "false",

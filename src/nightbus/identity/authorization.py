@@ -32,8 +32,8 @@ from nightbus.aws.ids import new_request_id
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.identity.admissions import TAG_KEYS, admission_of, asked_by_service
-from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, is_asked_by_handler
-from nightbus.identity.global_keys import global_keys, source_account
+from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, AskedKeys, is_asked_by_handler
+from nightbus.identity.global_keys import OF_SERVICES, global_keys, source_account
 from nightbus.identity.needs import spelled_once
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
 from nightbus.identity.refusals import Refusal, access_denied, invalid_token, spelled
@@ -48,7 +48,6 @@ ENFORCE, AUDIT = "enforce", "audit"
 _OF_TAGGED_OBJECT = re.compile(r"s3:(Get|Put|Delete)Object(Version)?(Acl|Tagging)|s3:GetObject(Version)?")
 _OF_OBJECTS = ("s3:existingobjecttag/",)
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-_OF_SERVICES = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:principalservicename"})
 _NEW_BUCKET = "s3:CreateBucket"  # whose name another account may have, which the handler says
 _MOST_SERVICES = 10_000  # decisions that are remembered
 _NO_POLICIES: tuple[Policy, ...] = ()
@@ -120,7 +119,7 @@ class Authorizer:
         if role is None:
             if not self.unknown_roles:
                 await self._tell_of_missing_role(operation, role_arn, by_service)
-            return self.unknown_roles
+            return self.unknown_roles or not self.enforces
         try:
             await self._admit(operation, role, role_arn, by_service)
         except AwsError:
@@ -131,7 +130,8 @@ class Authorizer:
         self, role_arn: str, service: str, source_arn: str, request_id: str, operation: str
     ) -> str | None:
         """Return the unique id of a role that the AWS service uses for the resource `source_arn`, "" for an unknown
-        role that counts, None if the service may not assume it. `request_id` is the caller's, "" for none."""
+        role that counts, also as one that audit mode lets pass, None if the service may not assume it. `request_id` is
+        the caller's, "" for none."""
         role = await self.principals.role_of(role_arn)
         if role is None and self.unknown_roles:
             return ""
@@ -141,21 +141,21 @@ class Authorizer:
             call = Call(Scope(account, region), caller, "", request_id or new_request_id())
             if not await self.is_assumable(role_arn, call, operation):
                 return None
-        return role.id if role is not None else None
+        return role.id if role is not None else ""
 
     async def authorize(
-        self, operation: str, needs: Sequence[Need], call: Call, *, handler_asks: bool = False
+        self, operation: str, needs: Sequence[Need], call: Call, asked_keys: AskedKeys | None = None
     ) -> None:
         """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.
 
         `operation` is botocore's name of the service and the operation's, such as `events:PutEvents`. With
-        `handler_asks` the operation's handler comes next, and says some refusals itself (`asking_handlers.py`).
+        `asked_keys` the operation's handler comes next, and says some refusals itself (`asking_handlers.py`).
         """
         if not call.trusted:
-            await self._authorize(operation, needs, call, handler_asks=handler_asks)
+            await self._authorize(operation, needs, call, asked_keys)
 
     async def _authorize(
-        self, operation: str, needs: Sequence[Need], call: Call, *, handler_asks: bool = False
+        self, operation: str, needs: Sequence[Need], call: Call, asked_keys: AskedKeys | None = None
     ) -> None:
         caller = call.caller
         if caller.is_anonymous:
@@ -165,11 +165,10 @@ class Authorizer:
         try:
             principal = await self.principal_of(caller, operation)
         except AwsError:
-            if caller.session is not None and caller.session.assumed_by:
-                await self._tell_of_missing_role(
-                    operation, caller.session.role, _by_service(call, caller.session)
-                )
+            await self._tell_of_used_role(operation, call)
             raise
+        if principal is UNLIMITED and not self.enforces and not self.unknown_roles:
+            await self._tell_of_used_role(operation, call)
         if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
             await self._admit_service(operation, call, principal)
         is_limited = _is_limited(caller)
@@ -193,7 +192,7 @@ class Authorizer:
                     and self._services.get(asked_by_service(need, caller)) is policy
                 ):
                     continue
-            await self._judge(operation, need, call, principal, policy, owner, handler_asks=handler_asks)
+            await self._judge(operation, need, call, principal, policy, owner, asked_keys)
 
     async def principal_of(self, caller: Caller, operation: str = "sts:GetCallerIdentity") -> Principal:
         """Return the caller's policies. Raises AwsError for a principal that does not exist any more."""
@@ -214,7 +213,7 @@ class Authorizer:
             principal = await self.principals.role(caller.account, name.split("/", 1)[0])
         if principal is None:
             is_issued = session is not None and bool(session.role_id)  # of a role that IAM had
-            if self.unknown_roles and ":user/" not in caller.arn and not is_issued:
+            if (self.unknown_roles or not self.enforces) and ":user/" not in caller.arn and not is_issued:
                 return UNLIMITED
             raise self._unknown(caller, operation)
         known = caller.user_id if session is None else session.role_id
@@ -249,8 +248,14 @@ class Authorizer:
         need = Need("sts:AssumeRole", role_arn)
         account = role_arn.split(":", 5)[4]
         await self._judge(operation, need, by_service, NOBODY, trust, account)
-        if self.enforces and trust.condition_keys <= _OF_SERVICES:
+        if self.enforces and trust.condition_keys <= OF_SERVICES:
             role.admitted[caller.service, role_arn, caller.source_arn, source_account(caller)] = (trust,)
+
+    async def _tell_of_used_role(self, operation: str, call: Call) -> None:
+        """Have it written down that the call is one of an AWS service in a role that does not exist."""
+        session = call.caller.session
+        if session is not None and session.assumed_by:
+            await self._tell_of_missing_role(operation, session.role, _by_service(call, session))
 
     async def _tell_of_missing_role(self, operation: str, role_arn: str, by_service: Call) -> None:
         """Have it written down that an AWS service was to use a role that does not exist."""
@@ -261,7 +266,9 @@ class Authorizer:
         request = await self._request(need, by_service, NOBODY, policies, owner)
         decision = decide(request, policies, owner)
         text = refusal_text(request, decision).removesuffix(f" {decision.reason}")
-        refusal = Refusal(operation, need, by_service, request, policies, owner, decision, True, text, True)
+        refusal = Refusal(
+            operation, need, by_service, request, policies, owner, decision, self.enforces, text, True
+        )
         for tell in self.refused:
             tell(refusal)
 
@@ -303,8 +310,7 @@ class Authorizer:
         principal: Principal,
         policy: Policy | None,
         owner: str,
-        *,
-        handler_asks: bool = False,
+        asked_keys: AskedKeys | None = None,
     ) -> None:
         caller, session = call.caller, call.caller.session
         of_session = None
@@ -312,12 +318,14 @@ class Authorizer:
             of_session = await self.principals.session_policies(caller.account, session.policies)
         policies = Policies(principal.identity, principal.boundary, of_session, policy)
         request = await self._request(need, call, principal, policies, owner)
+        if asked_keys is not None and policy is not None:
+            asked_keys.note(need, request.keys)
         decision = decide(request, policies, owner)
         if decision.is_allowed:
             admission = admission_of(principal, policy, need, caller, owner)
             if principal.identity and of_session is None and admission is not None:
                 principal.admitted[admission] = (policy,)
-            if not caller.arn and policy is not None and policy.condition_keys <= _OF_SERVICES:
+            if not caller.arn and policy is not None and policy.condition_keys <= OF_SERVICES:
                 self._services[asked_by_service(need, caller)] = policy
             return
         text = refusal_text(request, decision).replace(need.action, spelled(need.action))
@@ -327,7 +335,7 @@ class Authorizer:
         for tell in self.refused if operation else ():
             tell(refusal)
         service = operation.split(":", 1)[0]
-        is_left = handler_asks and is_asked_by_handler(service, need.action)
+        is_left = asked_keys is not None and is_asked_by_handler(service, need.action)
         if is_left and decision.kind is PolicyKind.RESOURCE:
             return
         if self.enforces or not operation:

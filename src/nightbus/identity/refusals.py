@@ -51,7 +51,7 @@ def spelled(action: str) -> str:
 class Refusal:
     """A refused request. `operation` is such as `events:PutEvents`; with `enforced` False it went on (audit mode).
 
-    `is_role_missing`: an AWS service was to use a role that does not exist, which is refused in audit mode, too.
+    `is_role_missing`: an AWS service was to use a role that does not exist.
     """
 
     operation: str

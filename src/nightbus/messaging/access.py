@@ -22,10 +22,10 @@ class Access:
     What it answers depends on the caller and the action alone, so each is judged once.
     """
 
-    __slots__ = ("_answers", "_arn", "_owner", "policy")
+    __slots__ = ("_answers", "_owner", "arn", "policy")
 
     def __init__(self, arn: str, owner: str, policy: str | None) -> None:
-        self._arn = arn
+        self.arn = arn
         self._owner = owner
         self.policy = Policy.compile(policy, PolicyKind.RESOURCE, arn) if policy else NO_STATEMENTS
         self._answers: dict[tuple[Caller, str], str] = {}
@@ -48,7 +48,7 @@ class Access:
         """The same for an action that no policy can give to others."""
         if caller.arn and caller.account == self._owner:
             return self.refusal(caller, action)
-        return not_allowed(request_by(caller, action, self._arn))
+        return not_allowed(request_by(caller, action, self.arn))
 
     def _answer(self, caller: Caller, action: str) -> str:
         answer = self._answers.get((caller, action))
@@ -59,4 +59,4 @@ class Access:
         return answer
 
     def _judged(self, caller: Caller, action: str, values: Mapping[str, Values]) -> str:
-        return refusal(self.policy, request_by(caller, action, self._arn, values), self._owner)
+        return refusal(self.policy, request_by(caller, action, self.arn, values), self._owner)

@@ -25,6 +25,7 @@ from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.failure_log import error_of
 from nightbus.gateway.models import OperationModel, load_service, snake_case
 from nightbus.gateway.validation import validate
+from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, AskedKeys
 from nightbus.identity.authorization import Authorizer
 from nightbus.identity.needs import Asked, NeedsOf
 from nightbus.node.resource_access import service_modules
@@ -96,8 +97,10 @@ class OperationRegistry:
     ) -> Mapping[str, Any] | Reply:
         if type(params) is not Checked:
             validate(bound.model, params)
+        asked_keys = None
         if platform.authorizer is not None and not call.trusted:
-            await _authorize(platform, platform.authorizer, bound, Asked(params, call))
+            asked_keys = AskedKeys() if service in THEIR_HANDLERS_ASK else None
+            await _authorize(platform, platform.authorizer, bound, Asked(params, call), asked_keys)
         arguments = {}
         for member, value in params.items():
             if value is None:
@@ -108,7 +111,7 @@ class OperationRegistry:
                     continue
                 raise not_supported(service, operation, member)
             arguments[parameter] = value
-        context = Context(call, platform, bound.name)
+        context = Context(call, platform, bound.name, asked_keys)
         try:
             result: Mapping[str, Any] | Reply | None = await bound.handler(context, **arguments)
         except (Conflict, Contended) as lost:
@@ -151,10 +154,12 @@ def bind(service: str, operation: str, handler: Handler) -> _Bound:
     return _Bound(f"{service}:{operation}", model, retrying, named, is_data_event(service, operation))
 
 
-async def _authorize(platform: Platform, authorizer: Authorizer, bound: _Bound, asked: Asked) -> None:
+async def _authorize(
+    platform: Platform, authorizer: Authorizer, bound: _Bound, asked: Asked, asked_keys: AskedKeys | None
+) -> None:
     needs = bound.needs_of(asked) if bound.needs_of is not None else ()
     if bound.resolve is not None:
         needs = await bound.resolve(platform, asked, needs)
     if platform.last_uses is not None:
         platform.last_uses.see(asked.call, bound.name, needs)
-    await authorizer.authorize(bound.name, needs, asked.call, handler_asks=True)
+    await authorizer.authorize(bound.name, needs, asked.call, asked_keys)

@@ -18,13 +18,15 @@ from nightbus.faults import Faults
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
+from nightbus.identity.asking_handlers import AskedKeys
 from nightbus.identity.audit import AuditTrail
 from nightbus.identity.authorization import Authorizer
 from nightbus.identity.call_rates import CallRates
 from nightbus.identity.credentials import CredentialIssuer
-from nightbus.identity.global_keys import call_keys
+from nightbus.identity.global_keys import OF_SERVICES, call_keys
 from nightbus.identity.last_uses import LastUses
 from nightbus.keys.directory import Keys
+from nightbus.messaging.access import Access
 from nightbus.messaging.access_logs import AccessLogs
 from nightbus.messaging.deduplication import SequenceNumbers
 from nightbus.messaging.log_policies import LogPolicies
@@ -86,11 +88,15 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`handles` is the operation, such as `events:PutEvents`, "" for work that no operation does."""
+    """`handles` is the operation, such as `events:PutEvents`, "" for work that no operation does.
+
+    `asked_keys` are those of its authorization, None where nobody was asked.
+    """
 
     call: Call
     platform: Platform
     handles: str = ""
+    asked_keys: AskedKeys | None = None
 
     @property
     def scope(self) -> Scope:
@@ -133,6 +139,24 @@ class Context:
     def call_keys(self, policy: Policy) -> Mapping[str, Values] | None:
         """Return the condition keys of the call for a resource's policy that names some, None for another policy."""
         return call_keys(self.call, policy, self.now_ms())
+
+    def policy_keys(self, policy: Policy, action: str, resource: str) -> Mapping[str, Values] | None:
+        """Return the condition keys with which a handler asks the policy of `resource` about the caller's `action`.
+
+        None: the policy names none, or only such as follow from the caller.
+        """
+        if policy.condition_keys <= OF_SERVICES:
+            return None
+        asked = self.asked_keys.of(action, resource) if self.asked_keys is not None else None
+        return asked or self.call_keys(policy)
+
+    def refusal_of(self, access: Access, action: str, values: Mapping[str, Values] | None = None) -> str:
+        """Return why the policy of a queue, topic or secret refuses the caller's action, "" if it does not.
+
+        `values` are condition keys of this action alone.
+        """
+        keys = self.policy_keys(access.policy, action, access.arn)
+        return access.refusal(self.caller, action, values if keys is None else {**keys, **(values or {})})
 
     @property
     def enforces(self) -> bool:

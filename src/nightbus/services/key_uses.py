@@ -1,7 +1,7 @@
 """Asks whether the caller of an operation may use the key that a setting of another service names.
 
-As on AWS the service uses the key in the caller's name: the caller's own policies have to allow it, besides the key's
-policy, which `nightbus.keys.uses` asks. An AWS service has no policies of its own.
+As on AWS the service uses the key in the caller's name: the Authorizer asks the caller's own policies and the key's. An
+AWS service has no policies of its own, so `nightbus.keys.uses` asks the key's policy alone.
 https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
 """
 
@@ -35,9 +35,9 @@ async def use(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> Key:
 
 
 async def authorized(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> KeyUser | None:
-    """Return whom the key's policy has to allow the use, None where nobody is refused (in audit mode).
+    """Return whom the key's policy has still to allow the use, None for nobody.
 
-    Raises AwsError, with KMS's codes, unless the caller's own policies allow the user's actions.
+    Raises AwsError, with KMS's codes, unless the caller's own policies and the key's allow the user's actions.
     """
     authorizer, caller = ctx.platform.authorizer, ctx.caller
     if ctx.call.trusted:
@@ -52,4 +52,4 @@ async def authorized(ctx: Context, home: Scope, identifier: str, user: KeyUser) 
     call = ctx.call.through(user.via)
     for action in user.actions:
         await authorizer.authorize(action, [Need(action, key.arn, keys)], call)
-    return user if authorizer.enforces else None
+    return None  # also in audit mode, in which nobody is refused

@@ -15,6 +15,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.policies.callers import refusal, request_by
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import compiled_policy
+from nightbus.policies.request import NO_KEYS
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import no_repository
 from nightbus.store.changing import change
@@ -34,8 +35,10 @@ async def find_repository(ctx: Context, name: str, registry: str | None, action:
     if record is None:
         raise no_repository(name, scope.account)
     if scope.account != ctx.account or (record.value["policy"] and ctx.caller.arn):
-        request = request_by(ctx.caller, f"ecr:{action}", repository_arn(scope, name))
-        policy = compiled_policy(record.value["policy"] or "{}", PolicyKind.RESOURCE, request.resource)
+        arn = repository_arn(scope, name)
+        policy = compiled_policy(record.value["policy"] or "{}", PolicyKind.RESOURCE, arn)
+        keys = ctx.policy_keys(policy, f"ecr:{action}", arn)
+        request = request_by(ctx.caller, f"ecr:{action}", arn, keys or NO_KEYS)
         refused = refusal(policy, request, scope.account)
         if refused and ctx.enforces:
             raise AwsError("AccessDeniedException", refused)

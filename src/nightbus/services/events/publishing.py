@@ -15,6 +15,7 @@ from nightbus.aws.trace_header import trace_header_or_none, without_lineage
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
+from nightbus.policies.request import NO_KEYS
 from nightbus.services.context import Context
 from nightbus.services.events.encryption_keys import problem_with_key
 from nightbus.services.events.endpoints import resolve_endpoint
@@ -91,7 +92,9 @@ def _accept(
         text = writer.write(entry, event_id)
         name = entry.get("EventBusName")
         if guarded and name in guarded and not isinstance(text, Problem):
-            refusal = guarded[name].refusal(caller, entry["Source"], entry["DetailType"])
+            bus = guarded[name]
+            keys = ctx.policy_keys(bus.policy, "events:PutEvents", bus.arn) or NO_KEYS
+            refusal = bus.refusal(caller, entry["Source"], entry["DetailType"], keys)
             text = Problem("AccessDeniedException", refusal) if refusal and ctx.enforces else text
         if closed and not isinstance(text, Problem):
             text = closed.get(name) or text

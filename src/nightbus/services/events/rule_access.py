@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from nightbus.aws.errors import AwsError
 from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import rule_arn
-from nightbus.policies.request import Values
+from nightbus.policies.request import NO_KEYS, Values
 from nightbus.services.context import Context
 from nightbus.services.events.names import find_bus, find_rule, in_scope, no_such_rule, scope_and_bus
 from nightbus.services.events.rule_conditions import exact_values
@@ -50,8 +50,10 @@ async def find_rule_on_bus(
     rule = await find_rule(owner, name, bus)
     guard = await ctx.platform.router.buses.find(scope, bus)
     if not guard.is_open_to(ctx.caller):
-        values = _conditions(rule, pattern, targets)
-        refusal = guard.refusal_on_rule(ctx.caller, action, rule_arn(scope, bus, name), values)
+        on_rule = rule_arn(scope, bus, name)
+        keys = ctx.policy_keys(guard.policy, f"events:{action}", on_rule) or NO_KEYS
+        values = {**keys, **_conditions(rule, pattern, targets)}
+        refusal = guard.refusal_on_rule(ctx.caller, action, on_rule, values)
         if refusal and ctx.enforces:
             raise AwsError("AccessDeniedException", refusal)
     return RuleOnBus(owner, await find_bus(owner, bus), rule)

@@ -74,8 +74,17 @@ async def authorize(
     if action in _MENDING and own and caller.arn.endswith(":root"):
         return
     via = ctx.call.via[-1] if ctx.call.via else ""
+    asked = ctx.policy_keys(key.policy, action, key.arn) or NO_KEYS
+    of_others = {name: asked[name] for name in key.policy.condition_keys & asked.keys() if name[:4] != "kms:"}
     refusal = await refusal_of_use(
-        ctx.platform.keys, key, caller, action, context or {}, alias=alias, via=via, further=further
+        ctx.platform.keys,
+        key,
+        caller,
+        action,
+        context or {},
+        alias=alias,
+        via=via,
+        further={**of_others, **further},
     )
     if refusal is None:
         foreign = bool(caller.arn) and not own and action not in _BY_OTHER_ACCOUNTS

@@ -80,9 +80,8 @@ async def find_secret(
     """Find the secret for an operation. `deleted`: also one that is scheduled for deletion; `to_change`: none that a
     service manages. Raises AwsError."""
     secret = await _existing(ctx, secret_id, operation)
-    refusal = Access(secret.arn, secret.scope.account, secret.value["policy"] or None).refusal(
-        ctx.caller, f"secretsmanager:{operation}"
-    )
+    access = Access(secret.arn, secret.scope.account, secret.value["policy"] or None)
+    refusal = ctx.refusal_of(access, f"secretsmanager:{operation}")
     if refusal and ctx.enforces:
         raise access_denied(refusal)
     if secret.value["deleted"] and not deleted:

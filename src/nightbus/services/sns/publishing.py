@@ -150,7 +150,7 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
-    refusal = topic.access.refusal(ctx.caller, PUBLISH, ctx.call_keys(topic.access.policy))
+    refusal = ctx.refusal_of(topic.access, PUBLISH)
     if refusal and ctx.enforces:
         raise not_authorized(refusal)
     if topic.key:

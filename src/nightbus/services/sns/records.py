@@ -32,8 +32,7 @@ async def topic_record(
         raise no_topic()
     if action:
         access = Topic.of(scope_and_name[0], record, ()).access
-        keys = ctx.call_keys(access.policy)
-        refusal = access.refusal(ctx.caller, action, values if keys is None else {**(values or {}), **keys})
+        refusal = ctx.refusal_of(access, action, values)
         if refusal and ctx.enforces:
             raise not_authorized(refusal)
     return scope_and_name[0], record

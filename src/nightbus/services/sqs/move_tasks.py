@@ -103,7 +103,7 @@ async def _queue(ctx: Context, arn: str, parameter: str, action: str) -> Queue:
 
 
 def _check_may(ctx: Context, queue: Queue, action: str) -> None:
-    refusal = queue.access.refusal(ctx.caller, action, ctx.call_keys(queue.access.policy))
+    refusal = ctx.refusal_of(queue.access, action)
     if refusal and ctx.enforces:
         raise queue_access_denied(refusal)
 

@@ -71,7 +71,7 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     queue = await ctx.platform.queues.find(*queue_of_url(ctx, url))
     if queue is None:
         raise no_such_queue()
-    refusal = queue.access.refusal(ctx.caller, action, ctx.call_keys(queue.access.policy))
+    refusal = ctx.refusal_of(queue.access, action)
     if refusal and ctx.enforces:
         raise queue_access_denied(refusal)
     if queue.key and action in (SEND, RECEIVE):
@@ -106,7 +106,7 @@ async def check_visible(ctx: Context, scope: Scope, name: str, action: str) -> N
     foreign = scope.account != ctx.caller.account
     if queue is None:
         raise hidden_queue() if foreign else no_such_queue()
-    refusal = queue.access.refusal(ctx.caller, action, ctx.call_keys(queue.access.policy))
+    refusal = ctx.refusal_of(queue.access, action)
     if refusal and ctx.enforces:
         raise hidden_queue() if foreign else queue_access_denied(refusal)
 
@@ -123,8 +123,7 @@ async def queue_record(ctx: Context, url: str, action: str) -> tuple[Scope, Reco
 async def shared_record(ctx: Context, url: str, action: str) -> tuple[Scope, Record]:
     """Return the record, for an action that its policy may allow to other accounts. Raises as `find_queue` does."""
     scope, record = await _record(ctx, url)
-    access = Queue.of(scope, record).access
-    refusal = access.refusal(ctx.caller, action, ctx.call_keys(access.policy))
+    refusal = ctx.refusal_of(Queue.of(scope, record).access, action)
     if refusal and ctx.enforces:
         raise queue_access_denied(refusal)
     return scope, record

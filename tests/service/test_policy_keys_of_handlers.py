@@ -1,0 +1,192 @@
+"""The policies of resources that handlers ask know what the whole request has: tags of the caller and of the resource.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from nodes import RunningNode
+
+ACCOUNT = "000000000000"
+ROOT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+HELD = [  # with which the request is denied
+    {"StringEquals": {"aws:PrincipalTag/team": "blue"}},
+    {"StringEquals": {"aws:ResourceTag/stage": "test"}},
+    {"StringLike": {"aws:userid": "AIDA*"}},
+    {"Bool": {"aws:MultiFactorAuthPresent": "false"}, "StringEquals": {"aws:SourceIdentity": "me"}},
+]
+NOT_HELD = [
+    {"StringNotEquals": {"aws:PrincipalTag/team": "blue"}},
+    {"StringNotEquals": {"aws:ResourceTag/stage": "test"}},
+    {"StringNotLike": {"aws:userid": "AIDA*"}},
+    {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+    {"DateGreaterThan": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}},
+]
+_OWN = ("sqs", "sns", "events", "kms", "secretsmanager", "ecr")
+SERVICES = (*_OWN, "a key behind a queue")
+
+
+class Rig:
+    """A user who may do everything, and a resource of each service. `deny` stores its policy, `ask` is the request."""
+
+    def __init__(self, node: RunningNode) -> None:
+        iam = node.client("iam")
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        iam.create_user(UserName="clerk", Tags=[{"Key": "team", "Value": "blue"}])
+        iam.put_user_policy(UserName="clerk", PolicyName="all", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="clerk")["AccessKey"]
+        role = iam.create_role(
+            RoleName="clerk-role",
+            AssumeRolePolicyDocument=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"AWS": ACCOUNT},
+                            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                        }
+                    ],
+                }
+            ),
+            Tags=[{"Key": "team", "Value": "blue"}],
+        )["Role"]["Arn"]
+        iam.put_role_policy(RoleName="clerk-role", PolicyName="all", PolicyDocument=policy)
+        self.user = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+        given = node.client("sts", **self.user).assume_role(
+            RoleArn=role, RoleSessionName="clerk", SourceIdentity="me"
+        )["Credentials"]
+        self.session = {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+        self._node = node
+        self._tags = [{"Key": "stage", "Value": "test"}]
+        self.services = {
+            "sqs": self._sqs(),
+            "sns": self._sns(),
+            "events": self._events(),
+            "kms": self._kms(),
+            "secretsmanager": self._secret(),
+            "ecr": self._ecr(),
+            "a key behind a queue": self._queue_with_key(),
+        }
+
+    def _sqs(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        sqs = self._node.client("sqs")
+        url = sqs.create_queue(QueueName="guarded", tags={"stage": "test"})["QueueUrl"]
+        entries = [{"Id": "1", "MessageBody": "m"}]
+        return (
+            lambda policy: sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy}),
+            "sqs:SendMessage", "send_message_batch", {"QueueUrl": url, "Entries": entries},
+        )  # fmt: skip
+
+    def _sns(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        sns = self._node.client("sns")
+        topic = sns.create_topic(Name="guarded", Tags=self._tags)["TopicArn"]
+        return (
+            lambda policy: sns.set_topic_attributes(
+                TopicArn=topic, AttributeName="Policy", AttributeValue=policy
+            ),
+            "sns:Publish", "publish", {"TopicArn": topic, "Message": "m"},
+        )  # fmt: skip
+
+    def _events(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        events = self._node.client("events")
+        events.create_event_bus(Name="guarded", Tags=self._tags)
+        entry = {"EventBusName": "guarded", "Source": "s", "DetailType": "d", "Detail": "{}"}
+        return (
+            lambda policy: events.put_permission(EventBusName="guarded", Policy=policy),
+            "events:PutEvents", "put_events", {"Entries": [entry]},
+        )  # fmt: skip
+
+    def _kms(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        kms = self._node.client("kms")
+        tags = [{"TagKey": "stage", "TagValue": "test"}]
+        key = kms.create_key(Tags=tags)["KeyMetadata"]["Arn"]
+        return (
+            lambda policy: kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy),
+            "kms:Encrypt", "encrypt", {"KeyId": key, "Plaintext": b"m"},
+        )  # fmt: skip
+
+    def _queue_with_key(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        kms, sqs = self._node.client("kms"), self._node.client("sqs")
+        key = kms.create_key(Tags=[{"TagKey": "stage", "TagValue": "test"}])["KeyMetadata"]["Arn"]
+        url = sqs.create_queue(QueueName="sealed", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+        return (
+            lambda policy: kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy),
+            "kms:GenerateDataKey", "send_message", {"QueueUrl": url, "MessageBody": "m"},
+        )  # fmt: skip
+
+    def _secret(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        secrets = self._node.client("secretsmanager")
+        arn = secrets.create_secret(Name="guarded", SecretString="s", Tags=self._tags)["ARN"]
+        return (
+            lambda policy: secrets.put_resource_policy(SecretId=arn, ResourcePolicy=policy),
+            "secretsmanager:GetSecretValue", "get_secret_value", {"SecretId": arn},
+        )  # fmt: skip
+
+    def _ecr(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
+        ecr = self._node.client("ecr")
+        ecr.create_repository(repositoryName="guarded", tags=self._tags)
+        return (
+            lambda policy: ecr.set_repository_policy(repositoryName="guarded", policyText=policy),
+            "ecr:ListImages", "list_images", {"repositoryName": "guarded"},
+        )  # fmt: skip
+
+    def asked(self, service: str, condition: dict[str, Any], keys: dict[str, str]) -> str:
+        """The error's code of the request with this Deny in the resource's policy, "" without one."""
+        deny, action, operation, params = self.services[service]
+        statement = {"Sid": "d", "Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
+        if service != "ecr":
+            statement["Resource"] = {
+                "sqs": f"arn:aws:sqs:us-east-1:{ACCOUNT}:guarded",
+                "sns": f"arn:aws:sns:us-east-1:{ACCOUNT}:guarded",
+                "events": f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/guarded",
+            }.get(service, "*")
+        statements = [statement, *([ROOT] if action.startswith("kms:") else [])]
+        deny(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+        try:
+            client = self._node.client(service if service in _OWN else "sqs", **keys)
+            reply = getattr(client, operation)(**params)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return str(reply.get("Entries", [{}])[0].get("ErrorCode", ""))
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    node = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
+    yield Rig(node)
+    node.stop()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_deny_holds_by_what_only_the_whole_request_says(rig: Rig, service: str) -> None:
+    for condition in HELD:
+        keys = rig.session if "Bool" in condition else rig.user
+        refused = rig.asked(service, condition, keys)
+        assert "AccessDenied" in refused or refused == "AuthorizationError", (condition, refused)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_deny_that_does_not_hold_refuses_nothing(rig: Rig, service: str) -> None:
+    for condition in NOT_HELD:
+        assert rig.asked(service, condition, rig.user) == "", condition
