@@ -133,6 +133,25 @@ def test_a_session_that_ends_is_told_on_a_page_that_only_listens(browser: Browse
         expect(page.get_by_role("heading", name="Sign in to Nightbus")).to_be_visible()
 
 
+def test_a_stream_that_was_one_too_many_is_asked_for_again(console: Console, shop: Shop) -> None:
+    refused: list[str] = []
+
+    def refuse_twice(route: Route) -> None:
+        if len(refused) < 2:
+            refused.append(route.request.url)
+            route.fulfill(status=429, json={"error": "TooManyRequestsException", "message": "many"})
+        else:
+            route.continue_()
+
+    console.ignore = ["429"]
+    console.page.route("**/_nightbus/api/live?**", refuse_twice)
+    page = console.visit("/events")
+    expect(page.locator(".live-state.live")).to_be_visible()
+    assert len(refused) == 2
+    event_id = shop.put("late.stream", "Arrived")
+    expect(page.locator(f'[href*="{event_id}"]').first).to_be_visible()
+
+
 def test_a_dialog_has_the_keys_for_itself_and_gives_the_focus_back(console: Console) -> None:
     page = console.visit("/events")
     button = page.get_by_role("button", name="Keyboard shortcuts")

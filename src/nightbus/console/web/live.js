@@ -9,6 +9,7 @@ import { onNavigation } from './router.js'
 const AGAIN = 1000         // ms between attempts
 const HIDDEN = 15000       // ms after which a hidden page lets go
 const GAP = 30000          // ms after which what was missed is not asked for any more
+const TOO_MANY = 429       // there are as many streams as a node has; one of them may end
 const OVERLAP = 1000       // ms: the node may have read what was asked for ahead before it read the session's time
 
 const subscriptions = new Set()
@@ -79,7 +80,7 @@ async function run(stream) {
     try {
       const status = await read(stream)
       if (status === 401 && current === stream) tellSignedOut()  // the session ended, or the node was started anew
-      if (status >= 400 && status < 500) return current === stream && become('lost')
+      if (status >= 400 && status < 500 && status !== TOO_MANY) return current === stream && become('lost')
     } catch { /* the connection is lost, or let go */ }
     if (current !== stream) return
     become('lost')
