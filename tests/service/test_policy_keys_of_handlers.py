@@ -140,7 +140,7 @@ class Rig:
         arn = secrets.create_secret(Name="guarded", SecretString="s", Tags=self._tags)["ARN"]
         return (
             lambda policy: secrets.put_resource_policy(SecretId=arn, ResourcePolicy=policy),
-            "secretsmanager:GetSecretValue", "get_secret_value", {"SecretId": arn},
+            "secretsmanager:GetSecretValue", "batch_get_secret_value", {"SecretIdList": [arn]},
         )  # fmt: skip
 
     def _ecr(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
@@ -168,7 +168,8 @@ class Rig:
             reply = getattr(client, operation)(**params)
         except ClientError as error:
             return str(error.response["Error"]["Code"])
-        return str(reply.get("Entries", [{}])[0].get("ErrorCode", ""))
+        entries = reply.get("Entries") or reply.get("Errors") or [{}]
+        return str(entries[0].get("ErrorCode", ""))
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,22 @@ _ON_BUSES = frozenset(
 
 
 class AskedKeys:
-    """With which condition keys the policies of resources were asked for one operation."""
+    """With which condition keys the policies of resources were asked for one operation.
 
-    __slots__ = ("_keys",)
+    `leaves_refusals`: the handler refuses what the policy of a resource refuses.
+    """
+
+    __slots__ = ("_keys", "leaves_refusals")
 
     def __init__(self) -> None:
         self._keys: dict[tuple[str, str], Mapping[str, Values]] = {}
+        self.leaves_refusals = True
+
+    def of_handler(self) -> AskedKeys:
+        """Return the same for what the handler has authorised itself: nothing is left to it."""
+        same = AskedKeys()
+        same._keys, same.leaves_refusals = self._keys, False
+        return same
 
     def note(self, need: Need, keys: Mapping[str, Values]) -> None:
         self._keys[need.action.lower(), need.resource] = keys

@@ -335,7 +335,8 @@ class Authorizer:
         for tell in self.refused if operation else ():
             tell(refusal)
         service = operation.split(":", 1)[0]
-        is_left = asked_keys is not None and is_asked_by_handler(service, need.action)
+        leaves = asked_keys is not None and asked_keys.leaves_refusals
+        is_left = leaves and is_asked_by_handler(service, need.action)
         if is_left and decision.kind is PolicyKind.RESOURCE:
             return
         if self.enforces or not operation:

@@ -167,7 +167,8 @@ class Context:
     async def authorize(self, *needs: Need) -> None:
         """Raise AwsError unless the caller may do this too: what an operation needs that only its handler knows."""
         if self.platform.authorizer is not None:
-            await self.platform.authorizer.authorize(self.handles, needs, self.call)
+            asked_keys = self.asked_keys.of_handler() if self.asked_keys is not None else None
+            await self.platform.authorizer.authorize(self.handles, needs, self.call, asked_keys)
 
     async def permits(self, caller: Caller, *needs: Need) -> bool:
         """Return whether a role or a service may do for the caller what a request names. A refusal is explained by the

@@ -13,7 +13,7 @@ from nightbus.services.context import Context
 from nightbus.services.secretsmanager.errors import invalid_parameter, invalid_token
 from nightbus.services.secretsmanager.filters import filtered_secrets
 from nightbus.services.secretsmanager.reading import get_secret_value
-from nightbus.services.secretsmanager.records import find_secret
+from nightbus.services.secretsmanager.records import existing_secret
 
 _PAGE = 20
 _CURRENT_VERSION = {"secretsmanager:versionstage": CURRENT, "secretsmanager:versionid": ABSENT}
@@ -42,7 +42,7 @@ async def batch_get_secret_value(
     values, errors = [], []
     for name in names:
         try:
-            secret = await find_secret(ctx, name, "GetSecretValue")
+            secret = await existing_secret(ctx, name, "GetSecretValue")
             keys: dict[str, Values] = {"secretsmanager:secretid": secret.arn, **_CURRENT_VERSION}
             await ctx.authorize(Need("secretsmanager:GetSecretValue", secret.arn, keys))
             values.append(await get_secret_value(ctx, secret_id=name))

@@ -79,7 +79,7 @@ async def find_secret(
 ) -> Secret:
     """Find the secret for an operation. `deleted`: also one that is scheduled for deletion; `to_change`: none that a
     service manages. Raises AwsError."""
-    secret = await _existing(ctx, secret_id, operation)
+    secret = await existing_secret(ctx, secret_id, operation)
     access = Access(secret.arn, secret.scope.account, secret.value["policy"] or None)
     refusal = ctx.refusal_of(access, f"secretsmanager:{operation}")
     if refusal and ctx.enforces:
@@ -101,7 +101,11 @@ def check_changeable(secret: Secret) -> None:
         )
 
 
-async def _existing(ctx: Context, secret_id: str, operation: str) -> Secret:
+async def existing_secret(ctx: Context, secret_id: str, operation: str) -> Secret:
+    """Find the secret without asking its policy; of another account's the error does not tell whether it exists.
+
+    Raises AwsError.
+    """
     foreign = False
     for scope, name, suffix in named_secrets(ctx.scope, secret_id):
         foreign = foreign or scope.account != ctx.caller.account
