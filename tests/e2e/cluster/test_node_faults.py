@@ -64,10 +64,10 @@ def test_nodes_that_are_killed(cluster: Cluster) -> None:
     ledger = Ledger(cluster.next_number())
     with Load(cluster.nodes, ledger, SEED) as load:
         for kill in range(KILLS):
-            load.wait_for(chance.randint(5, 60))
+            load.wait_for(chance.randint(5, 30))
             at = kill % len(cluster.nodes)
             cluster.nodes[at].kill()
-            load.wait_for(20)  # by the others
+            load.wait_for(10)  # by the others
             cluster.start_again(at)
         load.wait_for(20)
     print(f"{KILLS} kills:", check(cluster.nodes, ledger))

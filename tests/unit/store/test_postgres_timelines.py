@@ -186,6 +186,7 @@ async def test_a_database_that_tells_no_timelines_is_taken_as_it_is(promoted: Pa
         ("postgresql://u@/n?host=/run/postgresql&port=5501", [("/run/postgresql", 5501)]),
         ("postgresql://u@/n?host=a,b:5502", [("a", 5432), ("b", 5502)]),
         ("postgresql:///n", []),
+        ("postgresql://u@a:x,b/n", []),
     ],
 )
 def test_servers_of_a_url(url: str, servers: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:

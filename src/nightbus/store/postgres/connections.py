@@ -45,7 +45,6 @@ class Database:
     timelines: Timelines = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a URL whose ports are no numbers."""
         object.__setattr__(self, "timelines", Timelines(self.shown))
         object.__setattr__(self, "primaries", Primaries(servers_of(self.url), self.timelines))
 

@@ -122,7 +122,7 @@ def _end(answer: asyncio.Future[asyncpg.Connection]) -> None:
 
 
 def servers_of(url: str) -> list[Server]:
-    """The servers that the driver would try, in its order. Raises ValueError."""
+    """The servers that the driver would try, in its order; none where a port is no number, which the driver tells."""
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     named = parts.netloc.rpartition("@")[2] or options.get("host", "")
@@ -132,5 +132,7 @@ def servers_of(url: str) -> list[Server]:
         host, colon, port = text.rpartition(":")
         if not colon or (text.startswith("[") and text.endswith("]")) or "/" in text:
             host, port = text, ports[min(at, len(ports) - 1)]
+        if not port.isdecimal():
+            return []
         servers.append((unquote(host).strip("[]"), int(port)))
     return servers
