@@ -7,12 +7,14 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-a
 from __future__ import annotations
 
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from nodes import RunningNode
 from users import ACCOUNT, User, document, refusal, statement
@@ -161,3 +163,22 @@ def test_each_parameter_is_judged_by_whichever_name(node: RunningNode) -> None:
     writer = User(node, "no-overwrite", ("ssm:PutParameter", "*"), denial).client("ssm")
     writer.put_parameter(Name="/one/z", Value="v", Type="String")
     refusal(writer.put_parameter, Name="/one/z", Value="w", Type="String", Overwrite=True)
+
+
+def test_a_stack_reads_no_parameter_that_its_user_may_not_read(node: RunningNode) -> None:
+    """CloudFormation answers with an error of its own: https://github.com/aws/aws-cdk/issues/20959."""
+    stored = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": f"{PARAMETER}/app/level"}
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Stored"}}}
+    body = json.dumps({"Parameters": {"Stored": stored}, "Resources": {"Topic": topic}})
+    own = User(node, "stack-maker", (["cloudformation:*", "sns:*"], "*")).client("cloudformation")
+    elsewhere = [
+        {"ParameterKey": "Stored", "ParameterValue": "arn:aws:ssm:us-east-1:111111111111:parameter/a"}
+    ]
+    for given in ([], elsewhere):
+        with pytest.raises(ClientError) as refused:
+            own.create_stack(StackName="reads", TemplateBody=body, Parameters=given)
+        error = refused.value.response["Error"]
+        assert (error["Code"], error["Message"]) == (
+            "ValidationError",
+            "AccessDenied. User doesn't have permission to call ssm:GetParameters",
+        )

@@ -50,6 +50,18 @@ def _refuse_secure(names: Iterable[str]) -> None:
         )
 
 
+def _as_validation_error(refused: AwsError) -> AwsError:
+    """Return what CloudFormation answers where Parameter Store refuses the request."""
+    if (
+        refused.code == "AccessDeniedException"
+    ):  # the text is that of https://github.com/aws/aws-cdk/issues/20959
+        text = "AccessDenied. User doesn't have permission to call ssm:GetParameters"
+        return AwsError("ValidationError", text)
+    if refused.code == "ValidationException":  # a name that no parameter can have, for example
+        return AwsError("ValidationError", refused.message, refused.status)
+    return refused
+
+
 async def _read(ctx: Context, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """Return the parameters by the names with which they were asked for: with a version or a label, or as an ARN."""
     asked = list(names)
@@ -58,9 +70,8 @@ async def _read(ctx: Context, names: Iterable[str]) -> dict[str, Mapping[str, An
         batch = asked[first : first + _BATCH]
         try:
             reply = await ctx.operation("ssm", "GetParameters", Names=batch)
-        except AwsError as refused:  # a name that no parameter can have, for example
-            code = "ValidationError" if refused.code == "ValidationException" else refused.code
-            raise AwsError(code, refused.message, refused.status) from refused
+        except AwsError as refused:
+            raise _as_validation_error(refused) from refused
         for one in reply.get("Parameters") or ():
             selector = one.get("Selector") or ""
             for name in (one["Name"] + selector, str(one.get("ARN")) + selector):
