@@ -54,7 +54,7 @@ class Inbox:
             attributes["Policy"] = json.dumps(allowing(arn))
         return cls(sqs, sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"], arn)
 
-    def take(self, count: int = 1, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def take(self, count: int = 1, seconds: float = 60.0) -> list[dict[str, Any]]:
         """The next messages, as they are received."""
         found: list[dict[str, Any]] = []
 

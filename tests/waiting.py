@@ -1,4 +1,4 @@
-"""Tests wait on a condition, never on the clock alone."""
+"""Tests wait on a condition, never on the clock alone; the time to wait is one that only a hang reaches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T | None], seconds: float = 20.0) -> T:
+def wait_for(condition: Callable[[], T | None], seconds: float = 60.0) -> T:
     """The first true value of `condition`, asked again and again; fails when the time is over."""
     deadline = time.monotonic() + seconds
     while True:

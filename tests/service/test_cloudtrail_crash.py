@@ -68,7 +68,7 @@ def test_no_record_is_lost_and_digests_stay_valid(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     s3 = node.client("s3")
-    wait_for(lambda: len(written(made, time.monotonic())) > 100 and len(keys_of(s3)) > 3, 60)
+    wait_for(lambda: len(written(made, time.monotonic())) > 100 and len(keys_of(s3)) > 3, 180)
     node.kill()
     killed = time.monotonic()
     for worker in workers:

@@ -197,7 +197,7 @@ def test_wait_conditions_fail(client: Client, stack: str, ending: str) -> None:
                 (one.get("PhysicalResourceId") for one in found if one["LogicalResourceId"] == "Handle"), None
             )
 
-        put(wait_for(handle, 10), {"Status": "FAILURE", "Reason": "broken", "UniqueId": "i"})
+        put(wait_for(handle), {"Status": "FAILURE", "Reason": "broken", "UniqueId": "i"})
     assert settled(client, stack)["StackStatus"] == "ROLLBACK_COMPLETE"
     expected = {
         "time": "WaitCondition timed out. Received 0 conditions when expecting 1",

@@ -306,7 +306,7 @@ def test_a_secret_reaches_its_resource_and_nothing_that_shows_the_stack(
         status = stacks.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
         return bool(status["DetectionStatus"] == "DETECTION_COMPLETE")
 
-    wait_for(detected, 20)
+    wait_for(detected)
     drifts = stacks.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
     assert [one["StackResourceDriftStatus"] for one in drifts] == ["IN_SYNC"]
     shown = [

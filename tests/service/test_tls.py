@@ -49,7 +49,7 @@ def nightbus(*command: str, environ: Mapping[str, str] | None = None) -> subproc
         env=clean_environment() | dict(environ or {}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         stdin=subprocess.DEVNULL,
     )
 
