@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -218,12 +219,15 @@ def test_nobody_there_is_a_connection_failure(shop: Shop) -> None:
 
 
 def test_a_rate_is_kept_and_the_order_with_it(shop: Shop, elsewhere: Elsewhere) -> None:
-    shop.send_to(f"{elsewhere.url}/in", "API_KEY", API_KEY, rate=5)
-    for number in range(8):
+    shop.send_to(
+        f"{elsewhere.url}/in", "API_KEY", API_KEY, rate=1
+    )  # a busy machine is late by less than a second
+    began = time.monotonic()
+    for number in range(4):
         shop.put(number=number)
-    sent = arrived(elsewhere, 8)
-    assert [one.body["detail"]["number"] for one in sent] == list(range(8))
-    assert sent[-1].time - sent[0].time >= 7 / 5 * 0.9
+    sent = arrived(elsewhere, 4)
+    assert [one.body["detail"]["number"] for one in sent] == list(range(4))
+    assert sent[-1].time - began >= 3 * 0.9
 
 
 def test_one_that_hangs_leaves_room_for_others(shop: Shop, node: RunningNode, elsewhere: Elsewhere) -> None:
