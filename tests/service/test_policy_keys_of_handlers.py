@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lambda_rig import code
 from nodes import RunningNode
+from url_rig import make
 
 ACCOUNT = "000000000000"
 ROOT = {
@@ -77,7 +79,7 @@ class Rig:
             "aws_secret_access_key": given["SecretAccessKey"],
             "aws_session_token": given["SessionToken"],
         }
-        self._node = node
+        self.node = node
         self._tags = [{"Key": "stage", "Value": "test"}]
         self.services = {
             "sqs": self._sqs(),
@@ -90,7 +92,7 @@ class Rig:
         }
 
     def _sqs(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        sqs = self._node.client("sqs")
+        sqs = self.node.client("sqs")
         url = sqs.create_queue(QueueName="guarded", tags={"stage": "test"})["QueueUrl"]
         entries = [{"Id": "1", "MessageBody": "m"}]
         return (
@@ -99,7 +101,7 @@ class Rig:
         )  # fmt: skip
 
     def _sns(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        sns = self._node.client("sns")
+        sns = self.node.client("sns")
         topic = sns.create_topic(Name="guarded", Tags=self._tags)["TopicArn"]
         return (
             lambda policy: sns.set_topic_attributes(
@@ -109,7 +111,7 @@ class Rig:
         )  # fmt: skip
 
     def _events(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        events = self._node.client("events")
+        events = self.node.client("events")
         events.create_event_bus(Name="guarded", Tags=self._tags)
         entry = {"EventBusName": "guarded", "Source": "s", "DetailType": "d", "Detail": "{}"}
         return (
@@ -118,7 +120,7 @@ class Rig:
         )  # fmt: skip
 
     def _kms(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        kms = self._node.client("kms")
+        kms = self.node.client("kms")
         tags = [{"TagKey": "stage", "TagValue": "test"}]
         key = kms.create_key(Tags=tags)["KeyMetadata"]["Arn"]
         return (
@@ -127,7 +129,7 @@ class Rig:
         )  # fmt: skip
 
     def _queue_with_key(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        kms, sqs = self._node.client("kms"), self._node.client("sqs")
+        kms, sqs = self.node.client("kms"), self.node.client("sqs")
         key = kms.create_key(Tags=[{"TagKey": "stage", "TagValue": "test"}])["KeyMetadata"]["Arn"]
         url = sqs.create_queue(QueueName="sealed", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
         return (
@@ -136,7 +138,7 @@ class Rig:
         )  # fmt: skip
 
     def _secret(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        secrets = self._node.client("secretsmanager")
+        secrets = self.node.client("secretsmanager")
         arn = secrets.create_secret(Name="guarded", SecretString="s", Tags=self._tags)["ARN"]
         return (
             lambda policy: secrets.put_resource_policy(SecretId=arn, ResourcePolicy=policy),
@@ -144,7 +146,7 @@ class Rig:
         )  # fmt: skip
 
     def _ecr(self) -> tuple[Callable[[str], Any], str, str, dict[str, Any]]:
-        ecr = self._node.client("ecr")
+        ecr = self.node.client("ecr")
         ecr.create_repository(repositoryName="guarded", tags=self._tags)
         return (
             lambda policy: ecr.set_repository_policy(repositoryName="guarded", policyText=policy),
@@ -164,7 +166,7 @@ class Rig:
         statements = [statement, *([ROOT] if action.startswith("kms:") else [])]
         deny(json.dumps({"Version": "2012-10-17", "Statement": statements}))
         try:
-            client = self._node.client(service if service in _OWN else "sqs", **keys)
+            client = self.node.client(service if service in _OWN else "sqs", **keys)
             reply = getattr(client, operation)(**params)
         except ClientError as error:
             return str(error.response["Error"]["Code"])
@@ -191,3 +193,25 @@ def test_a_deny_holds_by_what_only_the_whole_request_says(rig: Rig, service: str
 def test_a_deny_that_does_not_hold_refuses_nothing(rig: Rig, service: str) -> None:
     for condition in NOT_HELD:
         assert rig.asked(service, condition, rig.user) == "", condition
+
+
+@pytest.mark.parametrize(("condition", "refused"), [(HELD[0], True), (NOT_HELD[0], False)])
+def test_a_queue_of_a_function_is_asked_with_the_tags_of_the_functions_role(
+    rig: Rig, condition: dict[str, Any], refused: bool
+) -> None:
+    client = rig.node.client
+    function, sqs = make(client, code("def handler(event, context): pass")), client("sqs")
+    client("iam").tag_role(RoleName=function, Tags=[{"Key": "team", "Value": "blue"}])
+    url, queue = (
+        sqs.create_queue(QueueName=function)["QueueUrl"],
+        f"arn:aws:sqs:us-east-1:{ACCOUNT}:{function}",
+    )
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": queue, "Condition": condition}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    asked = {"FunctionName": function, "EventSourceArn": queue}
+    if refused:
+        with pytest.raises(ClientError, match="does not have permissions to call ReceiveMessage on SQS"):
+            client("lambda").create_event_source_mapping(**asked)
+    else:
+        client("lambda").create_event_source_mapping(**asked)

@@ -182,8 +182,7 @@ async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str,
     role = role_session(version["config"]["Role"], ref.arn)
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
         need = Need(f"sqs:{action}", queue.arn)
-        closed = queue.access.refusal(role, need.action.lower())
-        if closed or not await ctx.permits(role, need):
+        if not await ctx.permits(role, need):
             raise invalid_parameter_value(
                 f"The provided execution role does not have permissions to call {action} on SQS"
             )
