@@ -16,6 +16,32 @@ from nightbus.store.postgres.schema import VERSION, NewerSchema, prepare
 from nightbus.store.postgres.store import PostgresStore
 from postgres_server import PASSWORD, PostgresServer, postgres_server
 
+# The column by which a distributed database would place the rows of each table.
+DISTRIBUTED_BY = {
+    "blob": "digest",
+    "blob_chunk": "content",
+    "blob_leftover": "content",
+    "blob_owner": "digest",
+    "change": "seq",
+    "entry": "log",
+    "feed": "id",
+    "item": "queue",
+    "meta": "key",
+    "name": "scope",
+    "node": "id",
+    "rate": "name",
+    "rate_moment": "name",
+    "record": "scope",
+    "secret": "name",
+    "slot": "name",
+}
+_UNIQUE_INDEXES = """
+SELECT pg_class.relname, attname FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+WHERE indisunique AND relnamespace = to_regnamespace('nightbus')
+"""
+_FOREIGN_KEYS = "SELECT count(*) FROM pg_constraint WHERE contype = 'f'"
+
 
 @pytest.fixture
 def server() -> PostgresServer:
@@ -43,6 +69,60 @@ async def test_nodes_that_start_at_once_make_the_tables_together(database: Datab
     assert await connection.fetchval("SELECT value FROM meta WHERE key = 'schema'") == str(VERSION)
     assert await connection.fetchval("SELECT count(*) FROM feed") == 1
     await connection.close()
+
+
+async def test_every_key_begins_with_the_column_that_distributes_its_table(database: Database) -> None:
+    """A distributed PostgreSQL (Citus) takes no other ones."""
+    await _prepare(database)
+    connection = await database.connect()
+    keys = {(row[0], row[1]) for row in await connection.fetch(_UNIQUE_INDEXES)}
+    tables = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = $1::regnamespace", "nightbus"
+    )
+    assert keys == set(DISTRIBUTED_BY.items())
+    assert {row[0] for row in tables} == set(DISTRIBUTED_BY)
+    assert await connection.fetchval(_FOREIGN_KEYS) == 0
+    await connection.close()
+
+
+async def test_a_node_waits_while_another_one_changes_the_tables(
+    database: Database, server: PostgresServer
+) -> None:
+    """By a row, since not every database has advisory locks; also where every transaction is serializable."""
+    await _prepare(database)
+    name = _name(database)
+    server.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    other = await database.connect()
+    await other.execute("SET idle_in_transaction_session_timeout = 0")
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("SELECT 1 FROM meta WHERE key = 'lock' FOR UPDATE")
+    preparing = asyncio.create_task(_prepare(database))
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{name}'"
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(server.execute, waits) == "0":
+            await asyncio.sleep(0.01)
+    assert not preparing.done()
+    await transaction.commit()
+    await preparing
+    await other.close()
+
+
+async def test_a_role_may_have_no_more_than_its_schema(database: Database, server: PostgresServer) -> None:
+    name = _name(database)
+    role = f"owner_of_{name}"
+    server.execute(
+        f"CREATE ROLE {role} LOGIN; REVOKE ALL ON DATABASE {name} FROM PUBLIC;"
+        f" GRANT CONNECT ON DATABASE {name} TO {role}"
+    )
+    server.execute(f"CREATE SCHEMA nightbus AUTHORIZATION {role}", name)
+    own = Database(server.url(name).replace("//nightbus@", f"//{role}@"))
+    await asyncio.gather(*(_prepare(own) for _ in range(4)))
+    server.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", name)
+
+
+def _name(database: Database) -> str:
+    return database.url.partition("/test_")[2].partition("?")[0].join(("test_", ""))
 
 
 async def test_a_schema_that_is_two_steps_newer_is_refused(database: Database) -> None:

@@ -24,9 +24,15 @@ def reason_of(url: str, failure: BaseException) -> str:
     said = " ".join(str(failure).split()) or type(failure).__name__
     certificate = tls_settings(url).get("sslcert")
     # With TLS 1.3 the server refuses a client's certificate after the client's part of the handshake.
-    if certificate and getattr(failure, "sqlstate", None) in (None, "08003"):
+    if certificate and (isinstance(failure, ssl.SSLError | ConnectionResetError) or _was_cut(failure)):
         return f"{said} (perhaps the server does not trust sslcert {certificate}: see its log)"
     return said
+
+
+def _was_cut(failure: BaseException) -> bool:
+    return (
+        getattr(failure, "sqlstate", None) == "08003"
+    )  # by the server, in the middle of what the driver did
 
 
 def tls_settings(url: str) -> dict[str, str]:

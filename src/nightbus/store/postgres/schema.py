@@ -1,7 +1,8 @@
 """Defines how the four primitives lie in one PostgreSQL database, which any number of nodes share.
 
 Each key begins with the column by which a distributed PostgreSQL would place its rows: the scope of a record or a name,
-the number of a log or a queue for what lies in it. Nothing refers to another table by a foreign key.
+the number of a log or a queue for what lies in it. Nothing refers to another table by a foreign key. Numbers of names
+are unique since they come from a sequence: a unique index of them alone would not begin with the scope.
 
 `name` gives logs and queues their numbers. A commit that appends to a log locks the log's row until it ends and takes
 the next positions from `newest`: so of one log the offsets are in the order of the commits, and who has read as far as
@@ -23,8 +24,12 @@ milliseconds. Keys of records are the bytes of their UTF-8 text, which sort as t
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 from typing import TYPE_CHECKING
+
+from nightbus.store.postgres.failures import is_tried_again
 
 if TYPE_CHECKING:
     import asyncpg
@@ -32,16 +37,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightbus.store")
 VERSION = 2
 _FIRST_WITH_NODES_SCHEMA = 2  # `node.schema`: which version a node knows
-_LOCK = 0x6E_62_73_63  # "nbsc": of the advisory lock that a node holds while it makes or changes tables
+_LOCK = "lock"  # of the row of `meta` that a node locks while it makes or changes tables
+_ATTEMPTS = 20
+# What IF NOT EXISTS raises where two sessions make the same at a time, and where a name was there after all.
+_AT_ONCE = frozenset({"23505", "42P06", "42P07"})
 
+_META = 'CREATE TABLE IF NOT EXISTS meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL)'
 _TABLES = """
-CREATE TABLE meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
 CREATE SEQUENCE name_ids;
 CREATE TABLE name (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
                    id bigint NOT NULL DEFAULT nextval('name_ids'), newest bigint NOT NULL DEFAULT 0,
                    dropped_at bigint, ended boolean NOT NULL DEFAULT false,
                    PRIMARY KEY (scope, kind, name)) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX name_by_id ON name (id);
+CREATE INDEX name_by_id ON name (id);
 CREATE TABLE record (scope text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, key bytea NOT NULL,
                      revision bigint NOT NULL, form integer NOT NULL, value bytea NOT NULL,
                      PRIMARY KEY (scope, kind, key));
@@ -110,38 +118,56 @@ async def prepare(connection: asyncpg.Connection, schema: str, version: int = VE
     """Make the schema in a new database, and bring an older one up to date, while no other node does.
 
     A schema that is one step newer than `version`, the one that this release knows, is left as it is: what the step
-    added is not used. Raises NewerSchema where it is newer than that, or nodes run that know neither `version` nor the
-    one before.
+    added is not used. The lock is a row, since not every database with PostgreSQL's protocol has advisory locks.
+
+    Raises NewerSchema where it is newer than that, or nodes run that know neither `version` nor the one before.
     """
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-    try:
-        async with connection.transaction():
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            found = await schema_version(connection, schema)
-            if found > version + 1:
-                raise NewerSchema(
-                    f"the database was written by a newer Nightbus (schema {found}, this one knows {version}, and goes"
-                    f" together with {version + 1})"
-                )
-            if found > version:
-                log.info(
-                    "the database has schema %d already, of the next release; this node knows %d",
-                    found,
-                    version,
-                )
-                return
-            if found == 0:
-                await connection.execute(_TABLES)
-            for older in range(max(found, 1), version):
-                await _require_neighbours(connection, older)
-                await connection.execute(_STEPS[older])
-            if found < version:
-                await connection.execute(
-                    "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    str(version),
-                )
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+    import asyncpg
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            await _make_lock(connection, schema)
+            # Each statement sees what others had committed before it, so also what was made while this one waited.
+            async with connection.transaction(isolation="read_committed"):
+                await connection.execute("SELECT 1 FROM meta WHERE key = $1 FOR UPDATE", _LOCK)
+                return await _bring_up_to_date(connection, schema, version)
+        except asyncpg.PostgresError as failure:
+            if (failure.sqlstate not in _AT_ONCE and not is_tried_again(failure)) or attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(0.05 * random.random())  # noqa: S311 - not a secret
+
+
+async def _make_lock(connection: asyncpg.Connection, schema: str) -> None:
+    """A role that may not create schemas needs one that is its own."""
+    if await connection.fetchval("SELECT to_regnamespace($1)", f'"{schema}"') is None:
+        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".meta') is None:
+        await connection.execute(_META)
+    await connection.execute("INSERT INTO meta VALUES ($1, '') ON CONFLICT (key) DO NOTHING", _LOCK)
+
+
+async def _bring_up_to_date(connection: asyncpg.Connection, schema: str, version: int) -> None:
+    found = await schema_version(connection, schema)
+    if found > version + 1:
+        raise NewerSchema(
+            f"the database was written by a newer Nightbus (schema {found}, this one knows {version}, and goes"
+            f" together with {version + 1})"
+        )
+    if found > version:
+        log.info(
+            "the database has schema %d already, of the next release; this node knows %d", found, version
+        )
+        return
+    if found == 0:
+        await connection.execute(_TABLES)
+    for older in range(max(found, 1), version):
+        await _require_neighbours(connection, older)
+        await connection.execute(_STEPS[older])
+    if found < version:
+        await connection.execute(
+            "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            str(version),
+        )
 
 
 async def _require_neighbours(connection: asyncpg.Connection, older: int) -> None:
