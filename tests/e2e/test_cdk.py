@@ -2,7 +2,8 @@
 
 A developer whose user may assume the bootstrap's roles, and nothing else, deploys, compares and destroys, as the CDK's
 guide recommends: https://docs.aws.amazon.com/cdk/v2/guide/configure-access.html
-The administrator bootstraps, and does what the CDK does with the caller's own rights: drift, hotswaps, collection.
+The administrator bootstraps, and does what the CDK does with the caller's own rights: drift, hotswaps, watching,
+collection.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import run_tool
+from tools import run_tool, running_tool
 
 from nodes import RunningNode
 from waiting import wait_for
@@ -25,6 +26,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "cdk"
 CONSTRUCTS = Path(__file__).parent / "cdk-constructs"
 MODULES = Path(sys.prefix) / "cdk" / "node_modules"
 RUNTIME = f"python3.{sys.version_info.minor}"
+COMMAND = ("cdk", "--no-color", "--no-notices", "--context", f"runtime={RUNTIME}")
 _SECONDS = 240
 
 pytestmark = pytest.mark.skipif(
@@ -43,16 +45,17 @@ class Cdk:
         self.keys = keys or {}
         self.folder = shutil.copytree(source, folder)
 
-    def run(self, *arguments: str, as_administrator: bool = False) -> str:
-        """What `cdk` printed on either stream. Fails where it fails."""
-        environment = {
-            **({} if as_administrator else self.keys),
+    def environment(self) -> dict[str, str]:
+        return {
             "NODE_PATH": str(MODULES),
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "PATH": f"{MODULES / '.bin'}{os.pathsep}{self.node.environment()['PATH']}",
         }
-        command = ["cdk", "--no-color", "--no-notices", "--context", f"runtime={RUNTIME}", *arguments]
-        return run_tool(self.node, command, self.folder, environment, seconds=_SECONDS)
+
+    def run(self, *arguments: str, as_administrator: bool = False) -> str:
+        """What `cdk` printed on either stream. Fails where it fails."""
+        environment = {**({} if as_administrator else self.keys), **self.environment()}
+        return run_tool(self.node, [*COMMAND, *arguments], self.folder, environment, seconds=_SECONDS)
 
     def outputs(self, stack_name: str = "Shop") -> dict[str, str]:
         (stack,) = self.node.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
@@ -137,6 +140,34 @@ def test_drift_finds_what_was_changed_behind_its_back(cdk: Cdk) -> None:
     said = cdk.run("drift", "Shop", as_administrator=True)
     assert "1 resource has drifted" in said, said
     assert re.search(r"/?VisibilityTimeout", said), said
+
+
+@pytest.mark.timeout(600)
+def test_watch_swaps_the_code_that_was_saved(cdk: Cdk, tmp_path: Path) -> None:
+    """As the administrator: a hotswap is made with the caller's own rights."""
+    log, source = tmp_path / "log", cdk.folder / "function" / "app.py"
+    settings = {**json.loads((cdk.folder / "cdk.json").read_text()), "watch": {"include": "function/**"}}
+    (cdk.folder / "cdk.json").write_text(json.dumps(settings))
+    function, functions = cdk.outputs()["FunctionName"], cdk.node.client("lambda")
+    before = functions.get_function_configuration(FunctionName=function)["CodeSha256"]
+    deployed = stack_events(cdk)
+    command = [*COMMAND, "watch", "--no-logs", "Shop"]
+    with running_tool(cdk.node, command, cdk.folder, cdk.environment(), log):
+        wait_for(lambda: "Triggering initial" in log.read_text(), seconds=120)
+        source.write_text(source.read_text().replace("invoice for", "watched for"))
+        wait_for(
+            lambda: functions.get_function_configuration(FunctionName=function)["CodeSha256"] != before,
+            seconds=180,
+        )
+    order(cdk)
+    wait_for(lambda: invoices(cdk, function, "watched for tea"))
+    assert "hotswap" in log.read_text() and stack_events(cdk) == deployed
+
+
+def stack_events(cdk: Cdk) -> list[str]:
+    """The events of the stack, to which a hotswap adds none."""
+    found = cdk.node.client("cloudformation").describe_stack_events(StackName="Shop")["StackEvents"]
+    return [event["EventId"] for event in found]
 
 
 def test_destroy_leaves_nothing(cdk: Cdk) -> None:

@@ -1,0 +1,7 @@
+"""Prints what reaches the function."""
+
+import json
+
+
+def handler(event: object, context: object) -> None:
+    print("received", json.dumps(event))
