@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -34,9 +35,11 @@ class RecordingSink:
         self.lines: dict[str, list[LogLine]] = {}
         self.records: list[Append] = []
         self.writes = 0
+        self.writer: asyncio.Task[Any] | None = None  # the task that wrote last
 
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         self.writes += 1
+        self.writer = asyncio.current_task()
         self.lines.setdefault(f"{part.group}/{part.stream}", []).extend(part.lines)
         self.records += part.records
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from function_rig import Functions
 from nightbus.functions.logs.invocation_log import EndedInvocation, invocation_of
 from nightbus.store.interface import Entry
@@ -63,3 +65,12 @@ async def test_it_comes_with_what_the_caller_writes(functions: Functions) -> Non
     assert result.unwritten is not None
     assert len(result.unwritten.records) == 1
     assert functions.sink.records == []
+
+
+async def test_who_invokes_hands_the_log_over_without_a_further_task(functions: Functions) -> None:
+    spec = functions.define("def handler(event, context): print('hello')")
+    for _ in range(2):
+        await functions.invoke(spec)
+        assert functions.sink.writer is asyncio.current_task()
+    assert functions.sink.messages.count("hello\n") == 2
+    assert len(_kept(functions)) == 2

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from lambda_rig import SCOPE, Rig, rig
+from nightbus.aws.calls import Caller
 from nightbus.functions.interface import LogLine, LogPart
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.log_streams import log_name
 from nightbus.services.logs.writer import LogWriter
 from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, StaleLease
@@ -97,3 +99,30 @@ async def test_what_waits_is_written_before_it_closes(logs: Rig, writer: LogWrit
     await writer.close()
     for stream in STREAMS:
         assert len(await lines_of(logs, stream)) == 2
+
+
+class SlowPolicies:
+    """No resource has a policy, which is known once `looked_up` is set."""
+
+    def __init__(self) -> None:
+        self.asked, self.looked_up = asyncio.Event(), asyncio.Event()
+
+    async def policy(self, _resource: str) -> None:
+        self.asked.set()
+        await self.looked_up.wait()
+
+
+async def test_a_caller_may_be_cancelled_while_its_permission_is_looked_up(logs: Rig) -> None:
+    policies = SlowPolicies()
+    writer = LogWriter(logs.store, logs.clock, Authorizer(None, policies, logs.clock))  # type: ignore[arg-type]
+    root = Caller.root(SCOPE.account)
+    line = LogPart(GROUP, "stream", [LogLine(1, "line")], root)
+    writing = asyncio.create_task(writer.write(SCOPE, line, [Append(SYSTEM, "x", 1, b"")]))
+    await policies.asked.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    policies.looked_up.set()
+    await writer.close()
+    assert len(await lines_of(logs, "stream")) == 1
+    assert len(await logs.store.read(SYSTEM, "x")) == 1

@@ -69,10 +69,13 @@ class EnvironmentLog:
         return LogPart(self._group, self.stream, lines, self._writer, records)
 
     async def flushed(self) -> None:
-        """Return when the sink has all lines so far, and how the invocation ended: JSON may leave out its lines."""
-        await self.output.flushed()
-        if self._records:
-            await self._write_safely(())
+        """Return when the sink has all lines so far, and how the invocation ended: JSON may leave out its lines.
+
+        They are handed over here and not by a task of `output`, which costs each invocation a turn of the event loop.
+        """
+        lines = await self.output.take_pending()
+        if lines or self._records:
+            await self._write_safely(lines)
 
     async def written(self) -> None:
         """Return when the sink has what was printed so far, also outside of invocations."""

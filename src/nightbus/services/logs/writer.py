@@ -57,6 +57,7 @@ class LogWriter:
         self._clock = clock
         self._waiting: deque[_Write] = deque()
         self._writing: asyncio.Task[None] | None = None
+        self._left: set[asyncio.Task[None]] = set()  # what cancelled callers left behind
 
     def in_memory(self) -> dict[str, int]:
         return {**self._streams.in_memory(), "refused log streams": len(self._told)}
@@ -64,12 +65,26 @@ class LogWriter:
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
         same."""
-        permitted = await self._permitted(scope, part) if part.lines else None
+        try:
+            permitted = await self._permitted(scope, part) if part.lines else None
+        except asyncio.CancelledError:
+            left = asyncio.create_task(self._write_left(scope, part, also))
+            self._left.add(left)
+            left.add_done_callback(self._left.discard)
+            raise
+        await self._write_permitted(scope, part, permitted, also)
+
+    async def _write_left(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
+        """Write what a caller left behind that was cancelled while its permission was looked up."""
+        await self._write_permitted(scope, part, await self._permitted(scope, part), also)
+
+    async def _write_permitted(
+        self, scope: Scope, part: LogPart, permitted: LogPart | None, also: Sequence[Change]
+    ) -> None:
         if permitted is None:
             await self._store.commit(*part.records, *also)
             return
-        part = permitted
-        one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
+        one = _Write(scope, permitted, also, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting())
@@ -109,6 +124,8 @@ class LogWriter:
 
     async def close(self) -> None:
         """Return when everything so far is written."""
+        while self._left:
+            await asyncio.wait(list(self._left))
         while self._writing is not None:
             await asyncio.shield(self._writing)
 
