@@ -1,12 +1,13 @@
 """Finds the operation of a REST service by method, path, query and headers.
 
-The URI templates of the model are split once, and a request is matched segment by segment. Of several matching
-operations the one that requires most of what the request has is chosen (`UploadPart` rather than `PutObject` if there
-is a `partNumber`).
+Each URI template of the model becomes a regular expression once: to match an Invoke segment by segment took a twelfth
+of the calls of Python that it makes. Of several matching operations the one that requires most of what the request has
+is chosen (`UploadPart` rather than `PutObject` if there is a `partNumber`).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -18,6 +19,8 @@ from nightbus.gateway.request import WireRequest
 class _Template:
     operation: OperationModel
     segments: tuple[str, ...]
+    pattern: re.Pattern[str]
+    labelled: tuple[str, ...]
     query: tuple[tuple[str, str], ...]
     needs_query: tuple[str, ...]
     needs_headers: tuple[str, ...]
@@ -36,9 +39,12 @@ class _Template:
             target = shape.members[member] if shape else None
             if target is not None and target.location in needed:
                 needed[target.location].append(target.wire_name(member))
+        pattern, labelled = _pattern(segments)
         return cls(
             operation,
             segments,
+            pattern,
+            labelled,
             pairs,
             tuple(needed["querystring"]),
             tuple(name.lower() for name in needed["header"]),
@@ -51,26 +57,10 @@ class _Template:
             return False
         return len(self.segments) == count or any(segment.endswith("+}") for segment in self.segments)
 
-    def labels(self, parts: list[str]) -> dict[str, str] | None:
-        """Return the values of the template's labels, or None if the path does not match."""
-        values: dict[str, str] = {}
-        for at, segment in enumerate(self.segments):
-            if at >= len(parts):
-                return None
-            if segment.startswith("{") and segment.endswith("+}"):
-                rest = "/".join(parts[at:])
-                if not rest:
-                    return None
-                values[segment[1:-2]] = unquote(rest)
-                return values
-            if segment.startswith("{") and segment.endswith("}"):
-                if not parts[at]:
-                    return None
-                values[segment[1:-1]] = unquote(parts[at])
-            elif segment != parts[at]:
-                return None
-        behind = parts[len(self.segments) :]
-        return values if behind in ([], [""]) else None
+    def labels(self, path: str) -> dict[str, str] | None:
+        """Return the values of the template's labels, or None if the path, without its first slash, does not match."""
+        found = self.pattern.fullmatch(path)
+        return None if found is None else dict(zip(self.labelled, map(unquote, found.groups()), strict=True))
 
     def score(self, request: WireRequest) -> tuple[int, ...] | None:
         """Return how much of the request the operation requires; None if the request lacks a part of it."""
@@ -83,6 +73,23 @@ class _Template:
             return None
         needs = len(self.needs_query) + len(self.needs_headers)
         return self.literals, len(self.query), needs, not self.operation.deprecated
+
+
+def _pattern(segments: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """Return what matches the path of a template, and the names of its groups. A slash may follow the last segment; a
+    label such as `{Key+}` takes all that is left."""
+    parts: list[str] = []
+    names: list[str] = []
+    for segment in segments:
+        if segment.startswith("{") and segment.endswith("+}"):
+            names.append(segment[1:-2])
+            return re.compile("/".join([*parts, "(.+)"]), re.DOTALL), tuple(names)
+        if segment.startswith("{") and segment.endswith("}"):
+            names.append(segment[1:-1])
+            parts.append("([^/]+)")
+        else:
+            parts.append(re.escape(segment))
+    return re.compile("/".join(parts) + "/?"), tuple(names)
 
 
 class PathRouter:
@@ -99,10 +106,10 @@ class PathRouter:
 
     def find(self, request: WireRequest) -> tuple[OperationModel, dict[str, str]] | None:
         """Return the operation and the values of its labels, None if there is none."""
-        parts = request.path.split("?", 1)[0].lstrip("/").split("/")
+        path = request.path.split("?", 1)[0].lstrip("/")
         best: tuple[tuple[int, ...], OperationModel, dict[str, str]] | None = None
-        for template in self._candidates_for(request.method, parts):
-            labels = template.labels(parts)
+        for template in self._candidates_for(request.method, path.split("/")):
+            labels = template.labels(path)
             score = template.score(request) if labels is not None else None
             if labels is not None and score is not None and (best is None or score > best[0]):
                 best = score, template.operation, labels

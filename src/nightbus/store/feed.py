@@ -111,16 +111,17 @@ class Feed:
         records: dict[RecordName, None] = {}
         queues: dict[QueueName, None] = {}
         logs: dict[LogName, None] = {}
-        for change in changes:
-            if isinstance(change, PutRecord | DeleteRecord):
-                if change.kind in self._kinds:
-                    records[RecordName(change.scope, change.kind, change.key)] = None
-            elif isinstance(change, Append | AppendOnce | TrimLog):
+        for change in (
+            changes
+        ):  # by their type, the most frequent first: unions cost `isinstance` a call for each member
+            if type(change) is Append or type(change) is AppendOnce or type(change) is TrimLog:
                 if self._logs:
                     logs[LogName(change.scope, change.log)] = None
-            elif (
-                isinstance(change, Enqueue | EnqueueMany | Acknowledge | GiveBack | TrimQueue)
-                and self._queues
+            elif type(change) is PutRecord or type(change) is DeleteRecord:
+                if change.kind in self._kinds:
+                    records[RecordName(change.scope, change.kind, change.key)] = None
+            elif self._queues and isinstance(
+                change, (Enqueue, EnqueueMany, Acknowledge, GiveBack, TrimQueue)
             ):
                 queues[QueueName(change.scope, change.queue)] = None
         return Touched(tuple(records), tuple(queues), tuple(logs))
