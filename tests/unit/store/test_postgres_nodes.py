@@ -116,6 +116,25 @@ async def test_heartbeats_go_on_after_the_server_had_no_room_for_one(
         assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_a_node_comes_lives_and_leaves_though_each_of_its_transactions_loses_once(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with present(database, "a") as ((node, nodes),):
+        await node.writing.execute(
+            "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('turns') % 2 = 1 THEN"
+            "   RAISE EXCEPTION 'beaten' USING ERRCODE = 'serialization_failure'; END IF;"
+            " RETURN COALESCE(NEW, OLD); END $$; CREATE SEQUENCE turns;"
+            "CREATE TRIGGER lose BEFORE INSERT OR UPDATE OR DELETE ON node FOR EACH ROW EXECUTE FUNCTION lose()"
+        )
+        async with present(database, "b") as ((_, second),):
+            assert await nodes.drain(second.id)
+            await until(lambda: second.draining and nodes.others == 1)
+        await until(lambda: nodes.others == 0)
+        assert not [record for record in caplog.records if record.exc_info]
+        assert not [record for record in caplog.records if "not heard of" in record.message]
+
+
 async def test_a_node_that_was_declared_dead_takes_a_new_number_and_says_so(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

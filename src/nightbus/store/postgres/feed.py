@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -26,6 +27,7 @@ from nightbus.aws.calls import Scope
 from nightbus.store.feed import Feed
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, RecordName, Touched
 from nightbus.store.postgres.link import Link, LinkLost, channel
+from nightbus.store.postgres.retries import until_it_wins
 from nightbus.store.postgres.wake_ups import WakeUps
 from nightbus.store.postgres.work import NOTHING, Work
 
@@ -41,6 +43,7 @@ KEPT_CHANGES = 10_000
 _MOST_READ = 1_000
 _TRIM_SECONDS = 60.0
 _NO_LIMIT = 2**63 - 1
+_FORGET = "DELETE FROM change WHERE seq <= $1"
 
 _NOTE = """
 WITH next AS (UPDATE feed SET seq = seq + 1 RETURNING seq),
@@ -194,7 +197,7 @@ class Changes:
             after = self._told
             if after >= before - 1:
                 return
-            rows = await connection.fetch(_READ, after, before, _MOST_READ + 1)
+            rows = await until_it_wins(lambda: connection.fetch(_READ, after, before, _MOST_READ + 1))
         newest = int(rows[0]["newest"])
         if newest < after:  # older than what was told: the database lost commits
             self._told = newest
@@ -233,7 +236,7 @@ class Changes:
             await asyncio.sleep(_TRIM_SECONDS)
             with contextlib.suppress(LinkLost):
                 async with self._link.using() as connection:
-                    await connection.execute("DELETE FROM change WHERE seq <= $1", self._told - KEPT_CHANGES)
+                    await until_it_wins(partial(connection.execute, _FORGET, self._told - KEPT_CHANGES))
 
 
 def _record_name(parts: Sequence[str]) -> RecordName:

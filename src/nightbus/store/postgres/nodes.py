@@ -17,6 +17,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,6 +28,7 @@ from nightbus.store.postgres.clock import ClusterClock
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.link import Link, LinkLost, channel
 from nightbus.store.postgres.node_work import NodeWork, work_by_node
+from nightbus.store.postgres.retries import until_it_wins
 from nightbus.store.postgres.schema import VERSION
 from nightbus.store.postgres.work import Work
 
@@ -163,14 +165,14 @@ class Nodes:
             await asyncio.gather(self._beating, return_exceptions=True)
         with contextlib.suppress(LinkLost):
             async with self._link.using() as connection:
-                rows = await connection.fetch(_LEAVE, self.id)
+                rows = await until_it_wins(lambda: connection.fetch(_LEAVE, self.id))
                 await self._tell_nodes(connection)
             self._offered(row["queue"] for row in rows)
 
     async def everyone(self) -> list[NodeRow]:
         """In the order in which they came. Raises LinkLost."""
         async with self._link.using() as connection:
-            rows = await connection.fetch(_LIST)
+            rows = await until_it_wins(lambda: connection.fetch(_LIST))
             work = await work_by_node(connection)
         return [
             NodeRow(
@@ -183,8 +185,10 @@ class Nodes:
     async def drain(self, node: int, draining: bool = True) -> bool:
         """Ask a node to end its work, or to go on. False where there is no such node. Raises LinkLost."""
         async with self._link.using() as connection:
-            found = await connection.fetchval(
-                "UPDATE node SET draining = $2 WHERE id = $1 RETURNING id", node, draining
+            found = await until_it_wins(
+                lambda: connection.fetchval(
+                    "UPDATE node SET draining = $2 WHERE id = $1 RETURNING id", node, draining
+                )
             )
             await self._tell_nodes(connection)
         self._beat_now.set()
@@ -203,10 +207,11 @@ class Nodes:
 
     async def _register(self, connection: asyncpg.Connection) -> None:
         says = self.presence
-        self._changes.node = await connection.fetchval(
-            _REGISTER, says.name, says.url, says.version, self._started, says.home, self.draining,
+        register = partial(
+            connection.fetchval, _REGISTER, says.name, says.url, says.version, self._started, says.home, self.draining,
             orjson.dumps(dict(says.load())),
         )  # fmt: skip
+        self._changes.node = await until_it_wins(register)
         self._steady_since = self._last_beat = asyncio.get_running_loop().time()
 
     async def _keep_beating(self) -> None:
@@ -225,14 +230,10 @@ class Nodes:
 
     async def _beat(self) -> None:
         async with self._link.using() as connection:
+            load = orjson.dumps(dict(self.presence.load()))
+            beat = partial(connection.fetch, _BEAT, self.id, self.presence.url, load, self.presence.name)
             sent = self._clock.monotonic()
-            rows = await connection.fetch(
-                _BEAT,
-                self.id,
-                self.presence.url,
-                orjson.dumps(dict(self.presence.load())),
-                self.presence.name,
-            )
+            rows = await until_it_wins(beat)
             received = self._clock.monotonic()
             if not rows or rows[0]["now"] is None:
                 await self._register_anew(connection)
@@ -288,7 +289,7 @@ class Nodes:
 
     async def _take_over(self, dead: list[int], heartbeat_before: int) -> None:
         async with self._link.using() as connection:
-            (row,) = await connection.fetch(_TAKE_OVER, dead, heartbeat_before)
+            (row,) = await until_it_wins(lambda: connection.fetch(_TAKE_OVER, dead, heartbeat_before))
         queues = row["queues"] or []
         for name in row["names"] or []:
             log.warning("node %s is gone: what it worked on (%d items) is offered again", name, len(queues))
@@ -297,7 +298,7 @@ class Nodes:
     async def _free_orphans(self) -> None:
         """Leases that a node took after it had been declared dead, and before it knew."""
         async with self._link.using() as connection:
-            rows = await connection.fetch(_FREE_ORPHANS)
+            rows = await until_it_wins(lambda: connection.fetch(_FREE_ORPHANS))
         self._offered(row["queue"] for row in rows)
 
     def _offered(self, queues: Any) -> None:

@@ -1,5 +1,7 @@
 """Does work of the database again: how often, and for how long?
 
+`until_it_wins` does only what the first line says, for statements over the connection between nodes and at a start.
+
 | the failure                                  | `repeated` (leases)      | `patiently` (reads)           |
 |----------------------------------------------|--------------------------|-------------------------------|
 | it lost against another transaction          | again at once            | again, after a pause          |
@@ -32,15 +34,23 @@ async def repeated(work: Callable[[], Awaitable[T]]) -> T:
 
     For whoever asks again by itself. Raises StoreUnavailable where the database cannot be reached.
     """
-    for attempt in range(1, _MOST_ATTEMPTS + 1):
+    try:
+        return await until_it_wins(work)
+    except Exception as failure:
+        if is_outage(failure):
+            raise StoreUnavailable(str(failure) or type(failure).__name__) from failure
+        raise
+
+
+async def until_it_wins(work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, a statement or a transaction, at most 20 times while it loses against others."""
+    for _ in range(_MOST_ATTEMPTS - 1):
         try:
             return await work()
         except Exception as failure:
-            if is_outage(failure):
-                raise StoreUnavailable(str(failure) or type(failure).__name__) from failure
-            if not is_tried_again(failure) or attempt == _MOST_ATTEMPTS:
+            if not is_tried_again(failure):
                 raise
-    raise AssertionError("unreachable")
+    return await work()
 
 
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:

@@ -12,12 +12,14 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nightbus.bounded import Bounded
 from nightbus.store.feed import Feed
 from nightbus.store.interface import LogName, QueueName, Touched
 from nightbus.store.postgres.link import Link, LinkLost, channel
+from nightbus.store.postgres.retries import until_it_wins
 from nightbus.store.postgres.work import NOTHING, Work
 from nightbus.store.scopes import scope_of
 
@@ -31,6 +33,7 @@ PAUSE_SECONDS = 0.004  # between two messages of a node
 POLLED_PAUSE_SECONDS = 0.02
 _MOST_NAMES = 10_000
 _EVERYTHING = "*"
+_NAMES = "SELECT id, scope, kind, name FROM name WHERE id = ANY($1::bigint[])"
 
 
 class WakeUps:
@@ -91,7 +94,7 @@ class WakeUps:
                 message = f"{self._sender} {_EVERYTHING if text is None else text}"
                 with contextlib.suppress(LinkLost):
                     async with self._link.using() as connection:
-                        await self._send(connection, message)
+                        await until_it_wins(partial(self._send, connection, message))
                 await asyncio.sleep(POLLED_PAUSE_SECONDS if self._polls else PAUSE_SECONDS)
         finally:
             self._telling = None
@@ -150,9 +153,7 @@ class WakeUps:
 
     async def _read_names(self, numbers: Collection[int]) -> None:
         async with self._link.using() as connection:
-            rows = await connection.fetch(
-                "SELECT id, scope, kind, name FROM name WHERE id = ANY($1::bigint[])", list(numbers)
-            )
+            rows = await until_it_wins(lambda: connection.fetch(_NAMES, list(numbers)))
         for number, scope, kind, name in rows:
             of = QueueName if kind == "queue" else LogName
             self._names[number] = of(scope_of(scope), name)
