@@ -17,6 +17,7 @@ from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord
 from nightbus.store.postgres.backup import ClusterBackupFailed, back_up_cluster, restore_cluster
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.doctor import examine_cluster
+from nightbus.store.postgres.schema import VERSION
 from nightbus.store.postgres.store import PostgresStore
 from postgres_server import PASSWORD, PostgresServer, postgres_server
 
@@ -114,10 +115,11 @@ async def test_a_backup_that_fails_writes_nothing_and_names_no_password(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("version", "taken"), [("99.1", True), ("9.6.24 (Ubuntu)", False)])
-def test_the_newest_pg_dump_of_the_machine_is_taken(
+@pytest.mark.parametrize(("version", "taken"), [("{}.99", True), ("99.1", False), ("9.6.24 (Ubuntu)", False)])
+def test_the_pg_dump_of_the_servers_version_is_taken(
     digest: str,
     database: Database,
+    server: PostgresServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     version: str,
@@ -125,7 +127,7 @@ def test_the_newest_pg_dump_of_the_machine_is_taken(
 ) -> None:
     program = tmp_path / "bin" / "pg_dump"
     program.parent.mkdir()
-    answer = f"echo 'pg_dump (PostgreSQL) {version}'"
+    answer = f"echo 'pg_dump (PostgreSQL) {version.format(server.version)}'"
     program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {answer} || {{ echo "taken" >&2; exit 1; }}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
@@ -144,7 +146,7 @@ async def test_a_sound_cluster(digest: str, database: Database) -> None:
     for part in (
         "can be reached",
         "PostgreSQL",
-        "schema 1",
+        f"schema {VERSION}",
         "1 records",
         "1 blobs",
         "0 nodes run",

@@ -240,7 +240,8 @@ async def test_a_log_takes_what_its_size_says(length: int, connection: asyncpg.C
     sizes = await log_reads.log_sizes(connection, HERE, "log", 50)
     assert sorted(sizes) == list(range(0, number, 50))
     taken = await connection.fetchval("SELECT pg_table_size('entry')")
-    assert 0.8 * taken < sum(sizes.values()) < 1.05 * taken
+    # PostgreSQL 16 and newer take several pages at a time, of which some are empty yet.
+    assert 0.7 * taken < sum(sizes.values()) < 1.05 * taken
 
 
 async def test_rows_are_counted(connection: asyncpg.Connection) -> None:

@@ -6,10 +6,12 @@ administers it knows its files. The cluster's key is not in the file, nor are bl
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
@@ -36,7 +38,8 @@ def back_up_cluster(database: Database, file: Path) -> int:
             archive = Path(beside) / "archive"
             archive.touch(mode=0o600)
             chosen = ("--format=custom", f'--schema="{database.schema}"', f"--file={archive}")
-            _run("pg_dump", "--no-password", *chosen, url, password=password)
+            major = _server_major(database)
+            _run("pg_dump", "--no-password", *chosen, url, password=password, major=major)
             with archive.open("rb") as written:
                 os.fsync(written.fileno())
             archive.replace(target)
@@ -60,17 +63,36 @@ def restore_cluster(database: Database, file: Path) -> None:
                 )
     except OSError as failure:
         raise ClusterBackupFailed(f"{file} could not be restored: {failure}") from failure
-    if f" TABLE {database.schema} item " not in _run("pg_restore", "--list", str(file)):
+    major = _server_major(database)
+    if f" TABLE {database.schema} item " not in _run("pg_restore", "--list", str(file), major=major):
         raise ClusterBackupFailed(f"{file} is no backup of a cluster: it has no tables of Nightbus")
     how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-    _run("pg_restore", "--no-password", *how, f"--dbname={url}", str(file), password=password)
+    _run("pg_restore", "--no-password", *how, f"--dbname={url}", str(file), password=password, major=major)
 
 
-def _run(program: str, *arguments: str, password: str | None = None) -> str:
+def _server_major(database: Database) -> int:
+    """Return the server's version, 0 where it cannot be reached: the programs say why."""
+
+    async def ask() -> int:
+        own = Database(database.url, database.schema, database.polls, database.password)
+        connection = await own.connect(name="nightbus backup")
+        try:
+            return int(connection.get_server_version().major)
+        finally:
+            await connection.close()
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(ask())).result()
+    except Exception:  # whatever it is, pg_dump meets it too
+        return 0
+
+
+def _run(program: str, *arguments: str, password: str | None = None, major: int) -> str:
     """Return what the program prints. Raises ClusterBackupFailed, OSError."""
     environment = os.environ | {"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
     done = subprocess.run(
-        [_program(program), *arguments],
+        [_program(program, major), *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -98,8 +120,11 @@ def _without_password(database: Database) -> tuple[str, str | None]:
     return url, unquote(password) or secrets.get("password") or database.password
 
 
-def _program(name: str) -> str:
-    """The newest one of the machine: it reads older servers, and an older one refuses a newer server."""
+def _program(name: str, major: int) -> str:
+    """The one of the server's version, else the next newer one, else the newest.
+
+    pg_dump refuses a newer server, and pg_restore of 17 and newer sets what an older server does not know.
+    """
     on_path = [Path(folder) / name for folder in os.get_exec_path()]  # preferred among those of one version
     packaged = [file for folder in _PACKAGES for file in Path("/").glob(f"{folder}/{name}")]
     found = [file for file in (*on_path, *packaged) if os.access(file, os.X_OK)]
@@ -107,7 +132,13 @@ def _program(name: str) -> str:
         raise ClusterBackupFailed(
             f"{name} is not installed (on Debian and Ubuntu: apt-get install postgresql-client)"
         )
-    return str(max(found, key=_version) if len(found) > 1 else found[0])
+    if len(found) == 1:
+        return str(found[0])
+    versions = {file: _version(file) for file in found}
+    fitting = [file for file in found if versions[file] >= (major,)]
+    if major and fitting:
+        return str(min(fitting, key=lambda file: versions[file][:1]))
+    return str(max(found, key=versions.__getitem__))
 
 
 def _version(program: Path) -> tuple[int, ...]:
