@@ -64,3 +64,15 @@ def test_families_are_no_trivial_refusals(trials: Trials) -> None:
     assert created >= counts["tries"].total() / 10
     assert len(counts["functions"]) > 10
     assert len(counts["resource types"]) > 10
+
+
+@pytest.mark.parametrize("noun", ["Role", "User", "Group"])
+def test_a_policy_whose_name_is_a_number_is_made_and_goes(trials: Trials, noun: str) -> None:
+    node, life = trials.node, LIVES[f"AWS::IAM::{noun}Policy"]
+    node.new_account()
+    body = life.template("numbered", {"PolicyName": 2})
+    made = node.call("CreateStack", StackName="n", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+    for status in ("CREATE_COMPLETE", "DELETE_COMPLETE"):
+        assert node.settle(made["StackId"])
+        assert node.call("DescribeStacks", StackName=made["StackId"])["Stacks"][0]["StackStatus"] == status
+        node.call("DeleteStack", StackName=made["StackId"])

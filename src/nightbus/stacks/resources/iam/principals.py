@@ -15,16 +15,21 @@ PRINCIPALS = {"Roles": "Role", "Users": "User", "Groups": "Group"}  # a property
 
 
 async def put_inline(noun: str, name: str, policy: str, document: Any, ctx: ResourceContext) -> None:
-    """Put an inline policy into a principal. `noun` is Role, User or Group, as in the operations' names."""
+    """Put an inline policy into a principal. `noun` is Role, User or Group, as in the operations' names.
+
+    CloudFormation takes a number for a name, which IAM does not.
+    """
     await ctx.operation(
-        "iam", f"Put{noun}Policy", PolicyName=policy, PolicyDocument=document_text(document),
-        **{f"{noun}Name": name},
+        "iam", f"Put{noun}Policy", PolicyName=str(policy), PolicyDocument=document_text(document),
+        **{f"{noun}Name": str(name)},
     )  # fmt: skip
 
 
 async def delete_inline(noun: str, name: str, policy: str, ctx: ResourceContext) -> None:
     with ignore_missing():
-        await ctx.operation("iam", f"Delete{noun}Policy", PolicyName=policy, **{f"{noun}Name": name})
+        await ctx.operation(
+            "iam", f"Delete{noun}Policy", PolicyName=str(policy), **{f"{noun}Name": str(name)}
+        )
 
 
 async def attach(noun: str, name: str, policy_arn: str, ctx: ResourceContext) -> None:
