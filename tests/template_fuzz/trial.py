@@ -48,7 +48,7 @@ class Trials:
         """`damage`: at most how many places of a variant are damaged."""
         rnd = Random(seed)
         if self._families % _PER_ACCOUNT == 0:
-            self._settle_account()
+            self.new_account()
         self._families += 1
         family = Family(rnd, self._families, self.node.scope.account, kinds, decorations)
         self.tally.document(family.base)
@@ -59,7 +59,8 @@ class Trials:
         for _ in range(self._lives):
             self._live(rnd, family, damage)
 
-    def _settle_account(self) -> None:
+    def new_account(self) -> None:
+        """Go on in an account that has what the rows of the types need."""
         self.node.new_account()
         for name, value in STORED.items():
             kind = "StringList" if "," in value else "String"

@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from template_fuzz.families import LIVES
+from template_fuzz.families import BUCKET, LIVES
 from template_fuzz.node import FuzzNode
 from template_fuzz.tally import Tally
 from template_fuzz.trial import Trials
@@ -73,6 +74,30 @@ def test_a_policy_whose_name_is_a_number_is_made_and_goes(trials: Trials, noun: 
     body = life.template("numbered", {"PolicyName": 2})
     made = node.call("CreateStack", StackName="n", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
     for status in ("CREATE_COMPLETE", "DELETE_COMPLETE"):
+        assert node.settle(made["StackId"])
+        assert node.call("DescribeStacks", StackName=made["StackId"])["Stacks"][0]["StackStatus"] == status
+        node.call("DeleteStack", StackName=made["StackId"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("AWS::Events::Rule", {"EventBusName": 2}),
+        ("AWS::IAM::UserToGroupAddition", {"GroupName": "no/group "}),
+        ("AWS::Lambda::LayerVersionPermission", {"LayerVersionArn": "x"}),
+        ("AWS::Lambda::Permission", {"FunctionName": 2}),
+        ("AWS::SNS::TopicPolicy", {"Topics": ["x"]}),
+        ("AWS::SQS::QueuePolicy", {"Queues": ["x"]}),
+    ],
+)
+def test_what_could_not_be_made_can_be_deleted(trials: Trials, kind: str, changes: dict[str, Any]) -> None:
+    node = trials.node
+    trials.new_account()
+    body = (
+        LIVES[kind].template("impossible", changes).replace('"type-lives"', f'"{BUCKET}{node.scope.account}"')
+    )
+    made = node.call("CreateStack", StackName="n", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+    for status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         assert node.settle(made["StackId"])
         assert node.call("DescribeStacks", StackName=made["StackId"])["Stacks"][0]["StackStatus"] == status
         node.call("DeleteStack", StackName=made["StackId"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
+from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
 from nightbus.stacks.operations.parallel_steps import StepResults, run_steps
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import PhysicalResource, StackResource, possible_leftovers
+from nightbus.stacks.resources.outcomes import is_impossible
 from nightbus.stacks.templates.graph import reached, reverse
 
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
@@ -50,7 +53,8 @@ class Removal:
         ctx = self._operation.context(resource.logical_id)
         try:
             for one in left:
-                await self._operation.types[resource.type].delete(one.physical_id, one.properties, ctx)
+                with _ignore_impossible(resource, one):
+                    await self._operation.types[resource.type].delete(one.physical_id, one.properties, ctx)
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
             await self._operation.save(resource, ("DELETE_FAILED", reason))
@@ -61,6 +65,21 @@ class Removal:
         resource.garbage, resource.previous, resource.pending = [], None, None
         await self._operation.save(resource, ("DELETE_COMPLETE", ""))
         return True
+
+
+@contextmanager
+def _ignore_impossible(resource: StackResource, one: PhysicalResource) -> Iterator[None]:
+    """Ignore that a service refuses the names of what a failed creation may have left: with them nothing was made.
+
+    Otherwise the stack could not be deleted, since each deletion fails as the creation did.
+    """
+    made = [*resource.garbage, resource.previous, resource.current]
+    known = {known.physical_id for known in made if known is not None}
+    try:
+        yield
+    except AwsError as refused:
+        if one.physical_id in known or not is_impossible(refused):
+            raise
 
 
 def everything_of(resource: StackResource) -> list[PhysicalResource]:

@@ -29,6 +29,10 @@ _THERE = frozenset(
 )  # fmt: skip
 
 
+_IMPOSSIBLE = frozenset({"InvalidParameter", "InvalidAddress"})  # of SNS and SQS
+_BY_THE_MODEL = "validation error"  # "1 validation error detected: ..." of all services
+
+
 @contextmanager
 def ignore_missing() -> Iterator[None]:
     """Ignore the error that a resource does not exist, for deletions."""
@@ -41,6 +45,11 @@ def ignore_missing() -> Iterator[None]:
 
 def is_there_already(error: AwsError) -> bool:
     return error.code in _THERE
+
+
+def is_impossible(error: AwsError) -> bool:
+    """Return whether a service says that nothing can have the name or the ARN of the request."""
+    return error.code in _IMPOSSIBLE or _BY_THE_MODEL in error.message
 
 
 def is_gone(error: AwsError) -> bool:

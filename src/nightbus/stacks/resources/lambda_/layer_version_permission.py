@@ -70,5 +70,11 @@ class LambdaLayerVersionPermission:
 
 def _reference(physical_id: str) -> dict[str, Any]:
     arn, statement = physical_id.split("#", 1)
-    layer, version = arn.rsplit(":", 1)
+    layer, _, version = arn.rpartition(":")
+    if not layer or not (version.isascii() and version.isdigit()):
+        raise AwsError(
+            "InvalidParameterValueException",
+            f"1 validation error detected: Value '{arn}' at 'layerVersionArn' failed to satisfy constraint: "
+            "Member must be the ARN of a layer version",
+        )
     return {"LayerName": layer, "VersionNumber": int(version), "StatementId": statement}
