@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,24 @@ async def test_of_a_large_limit_a_node_keeps_a_few_slots_and_gives_them_back_whe
             await sooner_or_later(second.slots, "f", 1000)
         assert not await first.slots.take("f", 1000)
         assert await held(first, "f") == 0
+
+
+async def test_one_that_comes_while_its_node_asks_is_not_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(database) as (first, _):
+        ask = first.slots._raise
+        later: list[asyncio.Task[bool]] = []
+
+        async def ask_while_another_one_comes(*arguments: Any) -> Any:
+            if not later:
+                later.append(asyncio.create_task(first.slots.take("f", 2)))
+            return await ask(*arguments)
+
+        monkeypatch.setattr(first.slots, "_raise", ask_while_another_one_comes)
+        assert await first.slots.take("f", 2)
+        assert await later[0]
+        assert not await first.slots.take("f", 2)
 
 
 async def test_slots_of_a_node_that_is_gone_are_free(database: Database) -> None:

@@ -119,9 +119,10 @@ class Slots:
                 await asyncio.shield(limit.asking)
                 if limit.use_one():
                     return True
-                if limit.taken == 0 or clock() > deadline:
+                if clock() > deadline or (limit.taken == 0 and limit.used >= limit.most):
                     return False
-                await asyncio.sleep(_PAUSE_SECONDS)
+                if limit.taken:  # else it came while the node asked for fewer
+                    await asyncio.sleep(_PAUSE_SECONDS)
         finally:
             limit.waiting -= 1
             self._give_back_later(name, limit)
