@@ -215,3 +215,69 @@ def test_a_queue_of_a_function_is_asked_with_the_tags_of_the_functions_role(
             client("lambda").create_event_source_mapping(**asked)
     else:
         client("lambda").create_event_source_mapping(**asked)
+
+
+def tagged_resources(node: RunningNode) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Of each service the ARN of a resource, the operation that tags it, and its parameters but for the tags."""
+    sqs, arn = node.client("sqs"), f"arn:aws:sqs:us-east-1:{ACCOUNT}:tagged"
+    url = sqs.create_queue(QueueName="tagged")["QueueUrl"]
+    topic = node.client("sns").create_topic(Name="tagged")["TopicArn"]
+    secret = node.client("secretsmanager").create_secret(Name="tagged", SecretString="s")["ARN"]
+    key = node.client("kms").create_key()["KeyMetadata"]["Arn"]
+    repository = node.client("ecr").create_repository(repositoryName="tagged")["repository"]
+    return {
+        "sqs": (arn, "sqs:TagQueue", {"QueueUrl": url}),
+        "sns": (topic, "sns:TagResource", {"ResourceArn": topic}),
+        "secretsmanager": (secret, "secretsmanager:TagResource", {"SecretId": secret}),
+        "kms": (key, "kms:TagResource", {"KeyId": key}),
+        "ecr": (repository["repositoryArn"], "ecr:TagResource", {"resourceArn": repository["repositoryArn"]}),
+    }
+
+
+def close(client: Any, service: str, arn: str, policy: str) -> None:
+    match service:
+        case "sqs":
+            url = client.get_queue_url(QueueName="tagged")["QueueUrl"]
+            client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        case "sns":
+            client.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+        case "secretsmanager":
+            client.put_resource_policy(SecretId=arn, ResourcePolicy=policy)
+        case "kms":
+            client.put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
+        case "ecr":
+            client.set_repository_policy(repositoryName="tagged", policyText=policy)
+
+
+@pytest.fixture(scope="module")
+def tagged(rig: Rig) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    return tagged_resources(rig.node)
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns", "secretsmanager", "kms", "ecr"])
+def test_a_deny_by_the_tags_of_the_request_lets_the_others_pass_each_time(
+    rig: Rig, tagged: dict[str, tuple[str, str, dict[str, Any]]], service: str
+) -> None:
+    """The Authorizer remembers what it has admitted; the handler asks the policy each time."""
+    arn, action, params = tagged[service]
+    condition = {"StringNotEquals": {"aws:RequestTag/stage": "test"}}
+    deny = {"Sid": "d", "Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
+    deny |= {} if service == "ecr" else {"Resource": "*" if service in ("kms", "secretsmanager") else arn}
+    statements = [deny, ROOT] if service == "kms" else [deny]
+    close(
+        rig.node.client(service), service, arn, json.dumps({"Version": "2012-10-17", "Statement": statements})
+    )
+    client = rig.node.client(service, **rig.user)
+    tag = client.tag_queue if service == "sqs" else client.tag_resource
+
+    def tags(value: str) -> dict[str, Any]:
+        if service == "sqs":
+            return {"Tags": {"stage": value}}
+        if service == "kms":
+            return {"Tags": [{"TagKey": "stage", "TagValue": value}]}
+        return {"tags" if service == "ecr" else "Tags": [{"Key": "stage", "Value": value}]}
+
+    for _ in range(3):
+        tag(**params, **tags("test"))
+    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
+        tag(**params, **tags("live"))

@@ -185,12 +185,11 @@ class Authorizer:
                 admission = admission_of(principal, policy, need, caller, owner)
                 admitted = principal.admitted.get(admission) if admission is not None else None
                 if admitted is not None and admitted[0] is policy:
+                    if asked_keys is not None:  # the need has all keys that the policies name
+                        asked_keys.note(need, need.keys)
                     continue
-                if (
-                    not caller.arn
-                    and policy is not None
-                    and self._services.get(asked_by_service(need, caller)) is policy
-                ):
+                known = None if caller.arn else self._services.get(asked_by_service(need, caller))
+                if known is not None and known is policy:
                     continue
             await self._judge(operation, need, call, principal, policy, owner, asked_keys)
 

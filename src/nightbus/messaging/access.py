@@ -44,10 +44,12 @@ class Access:
             return ""
         return self._answer(caller, action) if values is None else self._judged(caller, action, values)
 
-    def refusal_but_to_owner(self, caller: Caller, action: str) -> str:
+    def refusal_but_to_owner(
+        self, caller: Caller, action: str, values: Mapping[str, Values] | None = None
+    ) -> str:
         """The same for an action that no policy can give to others."""
         if caller.arn and caller.account == self._owner:
-            return self.refusal(caller, action)
+            return self.refusal(caller, action, values)
         return not_allowed(request_by(caller, action, self.arn))
 
     def _answer(self, caller: Caller, action: str) -> str:

@@ -150,13 +150,21 @@ class Context:
         asked = self.asked_keys.of(action, resource) if self.asked_keys is not None else None
         return asked or self.call_keys(policy)
 
-    def refusal_of(self, access: Access, action: str, values: Mapping[str, Values] | None = None) -> str:
+    def refusal_of(
+        self,
+        access: Access,
+        action: str,
+        values: Mapping[str, Values] | None = None,
+        *,
+        of_owner: bool = False,
+    ) -> str:
         """Return why the policy of a queue, topic or secret refuses the caller's action, "" if it does not.
 
-        `values` are condition keys of this action alone.
+        `values` are condition keys of this action alone. `of_owner`: no policy gives the action to other accounts.
         """
         keys = self.policy_keys(access.policy, action, access.arn)
-        return access.refusal(self.caller, action, values if keys is None else {**keys, **(values or {})})
+        known = values if keys is None else {**keys, **(values or {})}
+        return (access.refusal_but_to_owner if of_owner else access.refusal)(self.caller, action, known)
 
     @property
     def enforces(self) -> bool:

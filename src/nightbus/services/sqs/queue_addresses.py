@@ -114,7 +114,7 @@ async def check_visible(ctx: Context, scope: Scope, name: str, action: str) -> N
 async def queue_record(ctx: Context, url: str, action: str) -> tuple[Scope, Record]:
     """Return the record, for an action of the owner's account only. Raises AwsError as `find_queue` does."""
     scope, record = await _record(ctx, url)
-    refusal = Queue.of(scope, record).access.refusal_but_to_owner(ctx.caller, action)
+    refusal = ctx.refusal_of(Queue.of(scope, record).access, action, of_owner=True)
     if refusal and ctx.enforces:
         raise queue_access_denied(refusal)
     return scope, record

@@ -60,8 +60,7 @@ async def _record(ctx: Context, arn: str, action: str) -> Record:
     if scope_and_name is None or record is None:
         raise AwsError("ResourceNotFound", "Resource does not exist", 404)
     access = Topic.of(scope_and_name[0], record, ()).access
-    refusal_of = access.refusal if action == _SHARED else access.refusal_but_to_owner
-    refusal = refusal_of(ctx.caller, action)
+    refusal = ctx.refusal_of(access, action, of_owner=action != _SHARED)
     if refusal and ctx.enforces:
         raise not_authorized(refusal)
     return record
