@@ -111,9 +111,8 @@ class Feed:
         records: dict[RecordName, None] = {}
         queues: dict[QueueName, None] = {}
         logs: dict[LogName, None] = {}
-        for change in (
-            changes
-        ):  # by their type, the most frequent first: unions cost `isinstance` a call for each member
+        # By their type, the most frequent first: unions cost `isinstance` a call for each member.
+        for change in changes:
             if type(change) is Append or type(change) is AppendOnce or type(change) is TrimLog:
                 if self._logs:
                     logs[LogName(change.scope, change.log)] = None
