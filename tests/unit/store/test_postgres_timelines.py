@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ import pytest
 from nightbus.store.postgres import primaries
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.failures import is_outage
-from nightbus.store.postgres.primaries import servers_of
-from nightbus.store.postgres.timelines import FormerPrimary
+from nightbus.store.postgres.primaries import Primaries, servers_of
+from nightbus.store.postgres.timelines import FormerPrimary, Timeline, Timelines
 from postgres_nodes import until
 from postgres_server import PASSWORD, PostgresServer, postgres_server, start_server, start_standby
 from waiting import wait_for
@@ -160,6 +161,42 @@ async def test_one_server_that_is_away_keeps_nobody_from_the_other(promoted: Pai
     away = Database("postgresql://nightbus@127.0.0.1:1,127.0.0.1:2/postgres", password=PASSWORD)
     with pytest.raises(ConnectionRefusedError):
         await away.connect()
+
+
+async def test_two_databases_that_are_no_copies_do_not_take_turns(
+    promoted: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(primaries, "LOOK_SECONDS", 0.05)
+    database = promoted.database(promoted.new, postgres_server())
+    connection = await database.connect()
+    in_use = await port_of(connection)
+    looking = asyncio.create_task(database.look_for_newer_primary())
+    try:
+        await until(lambda: "is not a copy of the one in use" in caplog.text, 30)
+        assert not connection.is_closed()
+        assert await connected_port(database) == in_use
+    finally:
+        looking.cancel()
+        connection.terminate()
+
+
+class LosesConnections(Timelines):
+    """Each connection that is accepted is lost soon after, before a silent server's time is over."""
+
+    async def accept(self, connection: asyncpg.Connection, *, only_copies: bool = False) -> Timeline | None:
+        timeline = await super().accept(connection, only_copies=only_copies)
+        asyncio.get_running_loop().call_later(0.01, connection.terminate)
+        return timeline
+
+
+async def test_a_primary_that_is_lost_while_the_others_are_asked_is_an_outage(promoted: Pair) -> None:
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    servers = [("127.0.0.1", promoted.new.port), silent.sockets[0].getsockname()]
+    connect = functools.partial(asyncpg.connect, promoted.database(promoted.new).url, password=PASSWORD)
+    with pytest.raises(OSError) as lost:
+        await Primaries(servers, LosesConnections()).connect(connect)
+    assert is_outage(lost.value)
+    silent.close()
 
 
 async def test_a_database_that_tells_no_timelines_is_taken_as_it_is(promoted: Pair) -> None:

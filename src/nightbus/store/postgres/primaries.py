@@ -58,7 +58,8 @@ class Primaries:
 
     async def look_for_newer(self, connect: Connect) -> None:
         """Look at the other servers now and then, until cancelled. A newer primary among them has the connections to
-        the older one cut (`Timelines.accept`), and those that are made next go there."""
+        the older one cut (`Timelines.accept`), and those that are made next go there. A server that is not a copy of
+        the one in use is left alone: two of them would take turns."""
         while self._servers:
             await asyncio.sleep(LOOK_SECONDS)
             for server in self._servers:
@@ -66,7 +67,7 @@ class Primaries:
                     continue
                 before = self._timelines.newest
                 with contextlib.suppress(Exception):  # it is away, a standby, or an older primary
-                    (await self._ask(server, connect)).terminate()
+                    (await self._ask(server, connect, only_copies=True)).terminate()
                     if self._timelines.newest != before:
                         self._current = server
 
@@ -89,7 +90,8 @@ class Primaries:
                 await asyncio.wait(waiting, timeout=_OTHERS_SECONDS)
             chosen = next(filter(_is_usable, asked), None)
             if chosen is None:
-                raise next(failure for answer in asked if (failure := answer.exception()) is not None)
+                lost = ConnectionError("the connection was lost at once")
+                raise next(filter(None, map(_failure_of, asked)), lost)
             self._current = asked[chosen]
             return chosen.result()
         finally:
@@ -98,12 +100,14 @@ class Primaries:
                     answer.cancel()
                     answer.add_done_callback(_end)
 
-    async def _ask(self, server: Server, connect: Connect) -> asyncpg.Connection:
+    async def _ask(
+        self, server: Server, connect: Connect, *, only_copies: bool = False
+    ) -> asyncpg.Connection:
         """Raises TimeoutError, OSError (FormerPrimary is one), and what `connect` does."""
         host, port = server
         async with asyncio.timeout(_ANSWER_SECONDS):
             connection = await connect(host=host, port=port)
-            timeline = await self._timelines.accept(connection)
+            timeline = await self._timelines.accept(connection, only_copies=only_copies)
         if timeline is not None and not timeline.number:
             connection.terminate()
             raise ConnectionRefusedError(f"{host}:{port} is a standby")
@@ -114,6 +118,10 @@ def _is_usable(answer: asyncio.Future[asyncpg.Connection]) -> bool:
     if not answer.done() or answer.cancelled() or answer.exception() is not None:
         return False
     return not answer.result().is_closed()
+
+
+def _failure_of(answer: asyncio.Future[asyncpg.Connection]) -> BaseException | None:
+    return answer.exception() if answer.done() and not answer.cancelled() else None
 
 
 def _end(answer: asyncio.Future[asyncpg.Connection]) -> None:

@@ -54,6 +54,10 @@ class FormerPrimary(ConnectionError):
     """The server's timeline is older than one that this node has worked with."""
 
 
+class OtherDatabase(ConnectionError):
+    """The server is not a copy of the one that this node works with."""
+
+
 class Timelines:
     """One for all connections of a node. `shown` names the database in the log."""
 
@@ -72,15 +76,15 @@ class Timelines:
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
             self._newest = Timeline(**orjson.loads(file.read_bytes()))
 
-    async def accept(self, connection: asyncpg.Connection) -> Timeline | None:
+    async def accept(self, connection: asyncpg.Connection, *, only_copies: bool = False) -> Timeline | None:
         """Take a new connection into use, and cut those that are older than its server. None where it has no timeline.
 
-        Raises FormerPrimary, when the connection is closed, and what the driver does.
+        Raises FormerPrimary, with `only_copies` OtherDatabase, when the connection is closed, and what the driver does.
         """
         try:
             timeline = await _timeline_of(connection)
             if timeline is not None and timeline.number:
-                self._compare(timeline)
+                self._compare(timeline, only_copies)
                 self._connections[connection] = timeline
         except BaseException:
             connection.terminate()
@@ -91,13 +95,15 @@ class Timelines:
     def newest(self) -> Timeline | None:
         return self._newest
 
-    def _compare(self, found: Timeline) -> None:
+    def _compare(self, found: Timeline, only_copies: bool) -> None:
         newest = self._newest
         if newest == found:
             return
         if newest is not None and newest.system == found.system and found.number < newest.number:
             self._refuse(found, newest)
         if newest is not None and newest.system != found.system:
+            if only_copies:
+                self._refuse_other(found)
             log.warning("%s is another server than before, and not a copy of that one", self._shown)
         self._newest = found
         self._write(found)
@@ -120,6 +126,14 @@ class Timelines:
                 "what they remember" if self._file is None else self._file.name,
             )
         raise FormerPrimary(said)
+
+    def _refuse_other(self, found: Timeline) -> None:
+        if found != self._refused:
+            self._refused = found
+            log.warning(
+                "%s: one of its servers is not a copy of the one in use, and is not used", self._shown
+            )
+        raise OtherDatabase("this server is not a copy of the one in use")
 
     def _write(self, newest: Timeline) -> None:
         if self._file is None:
