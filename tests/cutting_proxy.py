@@ -13,12 +13,14 @@ COMMIT = b"COMMIT\0"
 
 @dataclass
 class CuttingProxy:
-    """`cut`: where to cut the connection that sends `at` next, None to pass all on. `cuts` counts."""
+    """`cut`: where to cut the connection that sends `at` next, None to pass all on. `cuts` counts. `away`: as a server
+    that has ended, no connection is taken, and each that sends something is cut."""
 
     port: int = 0
     at: bytes = COMMIT
     cut: str | None = None
     cuts: int = 0
+    away: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -27,6 +29,9 @@ async def cutting_proxy(host: str, port: int) -> AsyncIterator[CuttingProxy]:
     proxy = CuttingProxy()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if proxy.away:
+            writer.transport.abort()
+            return
         await _Passage(proxy, reader, writer, *await asyncio.open_connection(host, port)).run()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -64,6 +69,8 @@ class _Passage:
 
     async def _there(self) -> None:
         while data := await self._from_client.read(65_536):
+            if self._proxy.away:
+                return
             if self._proxy.cut is not None and self._proxy.at in data:
                 where, self._proxy.cut = self._proxy.cut, None
                 self._proxy.cuts += 1

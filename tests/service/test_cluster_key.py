@@ -89,7 +89,34 @@ def test_a_key_that_cannot_be_rotated_is_left(database: str, tmp_path: Path) -> 
     new.write_text("password")
     done = nightbus(database, "cluster", "rotate-key", str(new), *data, *right)
     assert done.returncode == 1 and "must be 64 hexadecimal digits" in done.stderr
+    new.write_bytes(b"\xff" * 64)
+    done = nightbus(database, "cluster", "rotate-key", str(new), *data, *right)
+    assert done.returncode == 1 and "must be 64 hexadecimal digits" in done.stderr
+    new.write_text((tmp_path / "first" / "cluster.key").read_text())
+    done = nightbus(database, "cluster", "rotate-key", str(new), *data, *right)
+    assert done.returncode == 1 and "the one that the cluster has already" in done.stderr
     start(tmp_path / "first", database).stop()
+
+
+def test_a_rotation_that_was_killed_before_it_said_so_is_asked_for_again(
+    database: str, tmp_path: Path
+) -> None:
+    start(tmp_path / "first", database).stop()
+    old, new, data = tmp_path / "first" / "cluster.key", tmp_path / "new.key", tmp_path / "first"
+    for _ in range(2):
+        done = nightbus(database, "cluster", "rotate-key", str(new), "--data", str(data))
+        assert done.returncode == 0, done.stderr
+        assert f"{old} still has the key from before" in done.stdout
+        assert "Others can read" not in done.stdout
+    new.chmod(0o644)
+    rotated = tmp_path / "third.key"
+    rotated.write_text(new_cluster_key())
+    rotated.chmod(0o640)
+    old.write_bytes(b"\xff")
+    given = ("--cluster-key-file", str(new), "--data", str(data))
+    done = nightbus(database, "cluster", "rotate-key", str(rotated), *given)
+    assert done.returncode == 0, done.stderr
+    assert f"Others can read {rotated}" in done.stdout and "still has" not in done.stdout
 
 
 def test_the_doctor_looks_into_a_cluster(database: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ A password stands in the URL, in a file of its own, or where PostgreSQL's tools 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ _SCHEMES = ("postgresql", "postgres")
 _KEY_VARIABLE = "NIGHTBUS_CLUSTER_KEY"
 _OF_LIBPQ = "PGPASSWORD"  # as of all programs of PostgreSQL
 _WITH_SECRETS = (_KEY_VARIABLE, _OF_LIBPQ, "NIGHTBUS_STORE")
+TIMELINE_FILE = "database-timeline"  # in the data folder of a node, and in that of each of its workers
 CLUSTER_KEY_FILE = "cluster.key"  # in the data folder of the node that made it
 _CACHE_MEGABYTES = 1024
 
@@ -48,6 +50,16 @@ class SharedStore:
         if self.password_file is not None:
             password = _text_of(self.password_file, "store_password_file")
         return Database(self.url, polls=self.polls, password=password)
+
+    def database_known_in(self, folder: Path) -> Database:
+        """`database`, of which a primary is refused that was replaced as far as nodes with this data folder know.
+
+        For commands beside the nodes: they remember nothing themselves. Raises SettingsError."""
+        database = self.database
+        for file in (folder / TIMELINE_FILE, *folder.glob(f"worker-*/{TIMELINE_FILE}")):
+            with contextlib.suppress(OSError):  # another user's
+                database.timelines.expect(file)
+        return database
 
     def given_key(self) -> str:
         """The cluster's key as it was given, empty where none was. Raises SettingsError."""

@@ -18,7 +18,7 @@ from nightbus.clock import Clock
 from nightbus.counters import Counters
 from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
-from nightbus.node.shared_store import CLUSTER_KEY_FILE, SharedStore
+from nightbus.node.shared_store import CLUSTER_KEY_FILE, TIMELINE_FILE, SharedStore
 from nightbus.store.folder import FolderLock
 from nightbus.store.interface import Store
 from nightbus.store.shared_limits import SharedRates, SharedSlots
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from nightbus.node.workers import Worker
     from nightbus.store.postgres.connections import Database
     from nightbus.store.postgres.nodes import Nodes
-
-_TIMELINE_NAME = "database-timeline"
 
 
 class CannotOpenStore(Exception):
@@ -88,7 +86,7 @@ async def open_shared(
     lock = FolderLock.acquire(own)
     try:
         with _said(database):
-            database.timelines.remember_in(own / _TIMELINE_NAME)
+            database.timelines.remember_in(own / TIMELINE_FILE)
             key, made = await _vault_key(database, given, folder)
             from nightbus.store.postgres.nodes import Presence
             from nightbus.store.postgres.store import PostgresStore
@@ -155,6 +153,8 @@ async def _vault_key(database: Database, given: str, folder: Path) -> tuple[byte
 async def rotate_key(database: Database, old: str, file: Path) -> None:
     """Seal what the cluster's key `old` opens with the key in `file`, which is made if it is not there.
 
+    Where that has been done already (a command that was killed before it said so) nothing is left to do.
+
     Raises CannotOpenStore, and OSError for the file, which stays: whether a lost connection had committed nobody knows.
     """
     from nightbus.store.postgres import identity
@@ -163,7 +163,14 @@ async def rotate_key(database: Database, old: str, file: Path) -> None:
         connection = await database.connect(name="nightbus rotate-key")
     try:
         with _said(database):
-            await identity.open_vault_key(connection, old)
+            try:
+                await identity.open_vault_key(connection, old)
+            except identity.WrongClusterKey:
+                with contextlib.suppress(identity.WrongClusterKey, FileNotFoundError):
+                    there = await asyncio.to_thread(_text_of, file)
+                    await identity.open_vault_key(connection, there)
+                    return
+                raise
         new = await asyncio.to_thread(_key_in, file)
         with _said(database):
             await identity.rotate(connection, old, new)
@@ -174,12 +181,16 @@ async def rotate_key(database: Database, old: str, file: Path) -> None:
 def _key_in(file: Path) -> str:
     """The key that the file has, or that is made and written there. Raises OSError."""
     if file.exists():
-        return file.read_text().strip()
+        return _text_of(file)
     from nightbus.store.postgres import identity
 
     key = identity.new_cluster_key()
     _write_key(file, key)
     return key
+
+
+def _text_of(file: Path) -> str:
+    return file.read_text(errors="replace").strip()
 
 
 def _write_key(file: Path, key: str) -> None:

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from cutting_proxy import cutting_proxy
 from nightbus.clock import SystemClock
+from nightbus.store.interface import StoreUnavailable
+from nightbus.store.postgres import retries
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.slots import Slots
 from nightbus.store.postgres.store import PostgresStore
 from postgres_nodes import new_database
+from postgres_server import postgres_server
 
 
 @pytest.fixture(params=["notifications", "polls"])
@@ -199,3 +203,30 @@ async def test_a_lower_limit_holds_from_the_next_one_on(database: Database) -> N
             first.slots.give_back("f")
         assert await first.slots.take("f", 1)
         assert not await first.slots.take("f", 1) and not await second.slots.take("f", 1)
+
+
+async def test_slots_go_back_when_a_database_that_was_away_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = postgres_server()
+    async with new_database() as direct, cutting_proxy("127.0.0.1", server.port) as proxy:
+        name = direct.url.rpartition("?")[0].rpartition("/")[2]
+        url = server.url_by_network(name).replace(f":{server.port}/", f":{proxy.port}/")
+        async with nodes(Database(url)) as (first, second):
+            gave_up, write = asyncio.Event(), first.slots._write
+
+            async def watched(limit: str, kept: int) -> None:
+                try:
+                    await write(limit, kept)
+                except StoreUnavailable:
+                    gave_up.set()
+                    raise
+
+            monkeypatch.setattr(first.slots, "_write", watched)
+            monkeypatch.setattr(retries, "_PATIENCE_SECONDS", 0.1)
+            assert await first.slots.take("f", 1)
+            proxy.away = True
+            first.slots.give_back("f")
+            async with asyncio.timeout(60):
+                await gave_up.wait()
+            monkeypatch.setattr(retries, "_PATIENCE_SECONDS", 20.0)
+            proxy.away = False
+            await sooner_or_later(second.slots, "f", 1)

@@ -13,8 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from nightbus.node.shared_store import TIMELINE_FILE, SharedStore
 from nightbus.store.postgres import primaries
+from nightbus.store.postgres.backup import ClusterBackupFailed, back_up_cluster
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.doctor import examine_cluster
 from nightbus.store.postgres.failures import is_outage
 from nightbus.store.postgres.primaries import Primaries, servers_of
 from nightbus.store.postgres.timelines import FormerPrimary, Timeline, Timelines
@@ -152,6 +155,35 @@ async def test_a_damaged_file_is_no_memory(promoted: Pair, tmp_path: Path) -> No
     database = promoted.database(promoted.old)
     database.timelines.remember_in(tmp_path / "file")
     assert await connected_port(database) == promoted.old.port
+
+
+@pytest.mark.parametrize("says", ["[]", '{"system": 1}', '{"system": "1", "number": "x"}', "null", "\0"])
+async def test_a_file_that_has_something_else_is_no_memory(promoted: Pair, tmp_path: Path, says: str) -> None:
+    (tmp_path / "file").write_text(says)
+    database = promoted.database(promoted.old)
+    database.timelines.remember_in(tmp_path / "file")
+    assert await connected_port(database) == promoted.old.port
+
+
+@pytest.mark.parametrize("options", ["", "?application_name=x"])
+def test_a_backup_is_of_the_newest_primary(promoted: Pair, tmp_path: Path, options: str) -> None:
+    promoted.new.execute("CREATE SCHEMA IF NOT EXISTS nightbus")  # the old one has none
+    back_up_cluster(promoted.database(promoted.old, promoted.new, options=options), tmp_path / "backup")
+    assert (tmp_path / "backup").stat().st_size
+
+
+async def test_commands_know_what_nodes_know(promoted: Pair, tmp_path: Path) -> None:
+    known = promoted.database(promoted.new)
+    (tmp_path / "worker-2").mkdir()
+    known.timelines.remember_in(tmp_path / "worker-2" / TIMELINE_FILE)
+    await connected_port(known)
+    url = f"postgresql://nightbus@127.0.0.1:{promoted.old.port}/postgres"
+    old = SharedStore(url, password=PASSWORD).database_known_in(tmp_path)
+    with pytest.raises(ClusterBackupFailed, match="a primary that was replaced"):
+        back_up_cluster(old, tmp_path / "backup")
+    (finding,) = [one async for one in examine_cluster(old)]
+    assert "a primary that was replaced" in finding.text
+    assert not (tmp_path / TIMELINE_FILE).exists()
 
 
 async def test_one_server_that_is_away_keeps_nobody_from_the_other(promoted: Pair) -> None:

@@ -14,7 +14,7 @@ from nightbus.store.backup import BackupFailed, Copied, back_up, restore
 def write_backup(settings: Settings, file: Path) -> int:
     """Write the backup. Returns the exit code: 1 if the data folder lacks blobs."""
     if settings.store is not None:
-        return _back_up_cluster(settings.store, file)
+        return _back_up_cluster(settings.store, settings.data, file)
     try:
         copied = back_up(settings.data, file)
     except BackupFailed as failure:
@@ -35,11 +35,11 @@ def restore_backup(settings: Settings, file: Path) -> int:
     return _missing(copied)
 
 
-def _back_up_cluster(shared: SharedStore, file: Path) -> int:
+def _back_up_cluster(shared: SharedStore, folder: Path, file: Path) -> int:
     from nightbus.store.postgres.backup import ClusterBackupFailed, back_up_cluster
 
     try:
-        size = back_up_cluster(shared.database, file)
+        size = back_up_cluster(shared.database_known_in(folder), file)
     except ClusterBackupFailed as failure:
         raise CommandFailed(str(failure)) from failure
     print(f"{shared} is copied to {file}: {size / 1024 / 1024:,.1f} MB.")

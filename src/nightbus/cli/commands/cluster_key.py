@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
@@ -24,7 +25,7 @@ def rotate_cluster_key(settings: Settings, file: Path) -> None:
         if not old:
             advice = "--cluster-key-file or NIGHTBUS_CLUSTER_KEY"
             raise CommandFailed(f"rotate-key needs the key that the cluster has now: {advice}", WRONG_USAGE)
-        asyncio.run(rotate_key(shared.database, old, file))
+        asyncio.run(rotate_key(shared.database_known_in(settings.data), old, file))
     except CannotOpenStore as refusal:
         raise CommandFailed(str(refusal)) from refusal
     except OSError as failure:
@@ -35,7 +36,15 @@ def rotate_cluster_key(settings: Settings, file: Path) -> None:
     print(
         "Nodes that run go on. Each needs the new key when it starts again: --cluster-key-file or NIGHTBUS_CLUSTER_KEY."
     )
+    if file.stat().st_mode & 0o077:
+        print(f"Others can read {file}: chmod 600 {file}")
     left = settings.data / CLUSTER_KEY_FILE
-    if left.exists() and left.resolve() != file.resolve() and left.read_text().strip() == old:
+    if _has(left, old) and left.resolve() != file.resolve():
         print(f"{left} still has the key from before: put the new one there.")
     print("Backups from before open with the key from before only: keep it as long as you keep them.")
+
+
+def _has(file: Path, key: str) -> bool:
+    with contextlib.suppress(OSError):
+        return file.read_text(errors="replace").strip() == key
+    return False

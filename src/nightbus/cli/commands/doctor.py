@@ -55,8 +55,10 @@ def _of_cluster(settings: Settings, shared: SharedStore) -> Iterator[Finding]:
         for one in await asyncio.to_thread(lambda: list(_of_contents(settings, contents))):
             yield one
 
+    known = shared.database_known_in(settings.data)
+
     async def found() -> list[Finding]:
-        return [finding async for finding in examine_cluster(shared.database, (look_inside,))]
+        return [finding async for finding in examine_cluster(known, (look_inside,))]
 
     yield from asyncio.run(found())
     yield from _isolation(settings)

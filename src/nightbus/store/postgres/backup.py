@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from nightbus.store.folder import sync_folder
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.primaries import Server
+from nightbus.store.postgres.timelines import FormerPrimary
 
 _MAGIC = b"PGDMP"  # of a custom archive: ReadHead in src/bin/pg_dump/pg_backup_archiver.c of PostgreSQL
 # Where the packages of Debian and of Red Hat put the programs of each version.
@@ -38,8 +40,8 @@ def back_up_cluster(database: Database, file: Path) -> int:
             archive = Path(beside) / "archive"
             archive.touch(mode=0o600)
             chosen = ("--format=custom", f'--schema="{database.schema}"', f"--file={archive}")
-            major = _server_major(database)
-            _run("pg_dump", "--no-password", *chosen, url, password=password, major=major)
+            major, server = _primary(database)
+            _run("pg_dump", "--no-password", *chosen, _at(url, server), password=password, major=major)
             with archive.open("rb") as written:
                 os.fsync(written.fileno())
             archive.replace(target)
@@ -63,29 +65,52 @@ def restore_cluster(database: Database, file: Path) -> None:
                 )
     except OSError as failure:
         raise ClusterBackupFailed(f"{file} could not be restored: {failure}") from failure
-    major = _server_major(database)
+    major, server = _primary(database)
     if f" TABLE {database.schema} item " not in _run("pg_restore", "--list", str(file), major=major):
         raise ClusterBackupFailed(f"{file} is no backup of a cluster: it has no tables of Nightbus")
     how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-    _run("pg_restore", "--no-password", *how, f"--dbname={url}", str(file), password=password, major=major)
+    _run(
+        "pg_restore",
+        "--no-password",
+        *how,
+        f"--dbname={_at(url, server)}",
+        str(file),
+        password=password,
+        major=major,
+    )
 
 
-def _server_major(database: Database) -> int:
-    """Return the server's version, 0 where it cannot be reached: the programs say why."""
+def _primary(database: Database) -> tuple[int, Server | None]:
+    """Return the server's version, and, of several that the URL names, the newest primary.
 
-    async def ask() -> int:
+    The programs themselves take the first server that answers, which may be a primary that was replaced. Nothing is
+    known, 0, where none can be reached: the programs say why. Raises ClusterBackupFailed.
+    """
+
+    async def ask() -> tuple[int, Server | None]:
         own = Database(database.url, database.schema, database.polls, database.password)
+        own.timelines.go_on_from(database.timelines)
         connection = await own.connect(name="nightbus backup")
         try:
-            return int(connection.get_server_version().major)
+            return int(connection.get_server_version().major), own.primaries.current
         finally:
             await connection.close()
 
     try:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(lambda: asyncio.run(ask())).result()
+    except FormerPrimary as refused:
+        raise ClusterBackupFailed(f"{database.shown}: {refused}") from refused
     except Exception:  # whatever it is, pg_dump meets it too
-        return 0
+        return 0, None
+
+
+def _at(url: str, server: Server | None) -> str:
+    """The URL for this server: a parameter at its end wins over what stands before."""
+    if server is None:
+        return url
+    host, port = server
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode({'host': host, 'port': port})}"
 
 
 def _run(program: str, *arguments: str, password: str | None = None, major: int) -> str:

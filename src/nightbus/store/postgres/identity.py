@@ -59,6 +59,8 @@ async def rotate(connection: asyncpg.Connection, cluster_key: str, new: str) -> 
     if sealed is None:
         raise WrongClusterKey("no node has been here yet: there is no key to rotate")
     vault = _open(_parsed(cluster_key), _VAULT, sealed)
+    if _parsed(new) == _parsed(cluster_key):
+        raise WrongClusterKey("the new key is the one that the cluster has already")
     resealed = _seal(_parsed(new), _VAULT, vault)
     query = "UPDATE secret SET sealed = $1 WHERE name = $2 AND sealed = $3"
     if await connection.execute(query, resealed, _VAULT, sealed) != "UPDATE 1":

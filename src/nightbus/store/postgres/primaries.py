@@ -42,6 +42,11 @@ class Primaries:
         self._current: Server | None = None
         self._choosing = asyncio.Lock()
 
+    @property
+    def current(self) -> Server | None:
+        """Of several servers the one to which `connect` has led last."""
+        return self._current
+
     async def connect(self, connect: Connect) -> asyncpg.Connection:
         """Connect to the primary. Raises FormerPrimary, and what `connect` does."""
         if not self._servers:

@@ -65,6 +65,7 @@ class _Limit:
     """`held`: as the database has it, or fewer. `most` is the limit as it was last asked for."""
 
     held: int = 0
+    row: int = 0  # what the database has at most: more than `held` where an answer of it was lost
     used: int = 0
     peak: int = 0  # of `used`, since slots were last given back
     waiting: int = 0
@@ -136,7 +137,7 @@ class Slots:
     def forget_held(self) -> None:
         """The others have taken this node for dead: what is under way is counted anew, under its new number."""
         for name, limit in self._limits.items():
-            limit.held = 0
+            limit.held = limit.row = 0
             if limit.used and limit.asking is None:
                 limit.asking = self._begin(self._ask(name, limit))
 
@@ -199,8 +200,10 @@ class Slots:
     async def _ask_as(self, node: int, name: str, limit: _Limit) -> None:
         wanted = min(limit.used + max(limit.waiting, limit.spare), limit.most)
         limit.held = min(limit.held, max(wanted, limit.used))  # nobody uses more while the row has fewer
+        limit.row = max(limit.row, wanted, limit.used)
         row = await patiently(lambda: self._raise(name, node, limit.used, wanted, limit.most))
         limit.held, limit.taken = (0, limit.most) if row is None else (row["slots"], row["taken"])
+        limit.row = limit.held
         self._look_later()
 
     async def _raise(self, name: str, node: int, used: int, wanted: int, most: int) -> asyncpg.Record | None:
@@ -227,16 +230,17 @@ class Slots:
                 limit.peak = limit.used
                 if asyncio.get_running_loop().time() - limit.used_at < _SPARE_KEPT_SECONDS:
                     kept = max(kept, min(limit.spare, limit.held))
-                if kept < limit.held:
-                    limit.held = kept  # before the statement: nobody takes what goes back
+                if kept < limit.row:
+                    limit.held = min(limit.held, kept)  # before the statement: nobody takes what goes back
                     await self._write(name, kept)
+                    limit.row = kept
         except StoreUnavailable:
             log.debug("slots of %s are given back later", name)
         finally:
             limit.giving = None
-            if limit.held > limit.used:
+            if limit.row > limit.used:
                 self._give_back_later(name, limit)
-            elif not (limit.held or limit.used or limit.waiting or limit.lock.locked()):
+            elif not (limit.row or limit.held or limit.used or limit.waiting or limit.lock.locked()):
                 self._limits.pop(name, None)
 
     async def _write(self, name: str, kept: int) -> None:

@@ -73,8 +73,19 @@ class Timelines:
     def remember_in(self, file: Path) -> None:
         """Go on from what `file` has, and write there what is newer. Raises OSError."""
         self._file = file
-        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            self._newest = Timeline(**orjson.loads(file.read_bytes()))
+        self.expect(file)
+
+    def go_on_from(self, others: Timelines) -> None:
+        """Know what those of another event loop know."""
+        self._newest = others.newest
+
+    def expect(self, file: Path) -> None:
+        """Go on from what `file` has, unless that is older than what is known. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+            says = orjson.loads(file.read_bytes())
+            read = Timeline(str(says["system"]), int(says["number"]))
+            if self._newest is None or self._newest.number < read.number:
+                self._newest = read
 
     async def accept(self, connection: asyncpg.Connection, *, only_copies: bool = False) -> Timeline | None:
         """Take a new connection into use, and cut those that are older than its server. None where it has no timeline.
