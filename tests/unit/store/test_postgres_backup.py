@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from blob_files import read_blob
+from cutting_proxy import cutting_proxy
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding
-from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord
+from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord, StoreUnavailable
 from nightbus.store.postgres.backup import ClusterBackupFailed, back_up_cluster, restore_cluster
 from nightbus.store.postgres.connections import Database
 from nightbus.store.postgres.doctor import examine_cluster
@@ -78,6 +80,36 @@ async def test_a_cluster_comes_back(
     await restored.close()
     with pytest.raises(ClusterBackupFailed, match="without it"):
         restore_cluster(new, file)
+
+
+async def test_a_node_that_ran_while_its_database_was_put_back_knows_no_number_of_before(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    file, name = tmp_path / "cluster.backup", server.make_database()
+    direct = Database(server.url(name))
+    async with cutting_proxy("127.0.0.1", server.port) as proxy:
+        url = server.url_by_network(name).replace(f":{server.port}/", f":{proxy.port}/")
+        store = await PostgresStore.open(Database(url), SystemClock())
+        await store.commit(Enqueue(HERE, "kept", b"1", 0))
+        await asyncio.to_thread(back_up_cluster, direct, file)
+        await store.commit(Enqueue(HERE, "lost", b"2", 0))
+        proxy.away = True
+        server.drop_database(name)
+        server.execute(f"CREATE DATABASE {name}")
+        await asyncio.to_thread(restore_cluster, direct, file)
+        other = await PostgresStore.open(direct, SystemClock())
+        await other.commit(Enqueue(HERE, "other", b"3", 0))  # it gets the number that the lost queue had
+        proxy.away = False
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(StoreUnavailable):
+                    await store.commit(Enqueue(HERE, "lost", b"4", 0))
+                    break
+        for queue, data in (("kept", b"1"), ("other", b"3"), ("lost", b"4")):
+            assert [item.data for item in await store.peek(HERE, queue, 9)] == [data]
+        await store.close()
+        await other.close()
+    server.drop_database(name)
 
 
 async def test_only_a_backup_of_a_cluster_is_restored(

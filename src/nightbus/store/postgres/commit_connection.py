@@ -61,6 +61,7 @@ class CommitConnection:
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await self._connect()
+            self._names.forget_all()
         rows = self._plain(batches) if all(batch.is_plain for batch in batches) else None
         if rows is not None and (group := await self._write_plain(connection, batches, rows)) is not None:
             return group

@@ -114,6 +114,10 @@ class Names:
         for key in keys:
             self._known.pop(key, None)
 
+    def forget_all(self) -> None:
+        """The database may have been put back to an earlier state, which gives the same numbers to other names."""
+        self._known.clear()
+
     def in_memory(self) -> dict[str, int]:
         return {"names known": len(self._known)}
 

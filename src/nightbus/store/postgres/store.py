@@ -11,7 +11,7 @@ import builtins
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from nightbus.aws.calls import Scope
@@ -114,6 +114,7 @@ class PostgresStore:
             undo.push_async_callback(pool.close)
             undo.push_async_callback(changes.close)
             await changes.open()
+            link.on_connect(_forgetting(names))
             queues = await QueueLeases.open(
                 database,
                 clock,
@@ -341,3 +342,10 @@ def _forget_held(queues: QueueLeases, slots: Slots) -> None:
     """The other nodes have taken over what this one held."""
     queues.forget_held()
     slots.forget_held()
+
+
+def _forgetting(names: Names) -> Callable[[object], Awaitable[None]]:
+    async def forget(_: object) -> None:
+        names.forget_all()
+
+    return forget
