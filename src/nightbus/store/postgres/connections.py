@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NO_SETTINGS: Mapping[str, str] = {}
 _MOST_READERS = 8
 _STATEMENT_SECONDS = 30.0
+_CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 2.0
 # A node that stops in the middle of a transaction (SIGSTOP, a cut cable) holds locks which others wait for.
 _IDLE_IN_TRANSACTION_MS = 2_000
@@ -78,6 +79,7 @@ class Database:
             self.url,
             password=self.password,
             ssl=self._tls(),
+            timeout=_CONNECT_SECONDS,
             command_timeout=statement_seconds,
             server_settings=self._settings(name),
         )
@@ -104,6 +106,7 @@ class Database:
             max_size=size,
             connect=connect,
             connection_class=Connection,
+            timeout=_CONNECT_SECONDS,
             command_timeout=_STATEMENT_SECONDS,
             server_settings={**self._settings(name), **settings},
         )

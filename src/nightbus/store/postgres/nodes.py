@@ -7,6 +7,9 @@ that its row is gone it takes a new number, and says so.
 
 Where the database was away all heartbeats are old. So a node judges others only when its own heartbeats arrived for as
 long as it takes to be dead.
+
+A server or a network that says nothing more breaks no connection. So a node whose heartbeats were not answered for five
+seconds cuts those that it has: what waited for an answer is refused, and clients ask another node.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightbus.store")
 BEAT_SECONDS = 1.0
 DEAD_SECONDS = 4.0
+_SILENT_SECONDS = 5.0  # without an answer to a heartbeat: then nothing that still waits will get one
 _LATE_SECONDS = 2.5  # between two heartbeats that arrive: then this node judges nobody for a while
 _STEADY_SECONDS = 3.0  # so long; whoever lives has sent a heartbeat by then
 _SHORTEST_SECONDS = 0.02
@@ -121,10 +125,12 @@ class Nodes:
         self._link = link
         self._changes = changes
         self._polls = database.polls
+        self._cut_older = database.primaries.cut_older
         self._channel = channel(database, "nodes")
         self._clock = clock
         self._started = 0
         self._beating: asyncio.Task[None] | None = None
+        self._cutting: asyncio.Task[None] | None = None
         self._beat_now = asyncio.Event()
         self._last_beat = 0.0
         self._steady_since = 0.0
@@ -150,6 +156,7 @@ class Nodes:
         await self._free_orphans()  # of this node's former self, if it ran in the same folder
         await self._beat()
         self._beating = asyncio.create_task(self._keep_beating(), name="heartbeats")
+        self._cutting = asyncio.create_task(self._cut_in_silence(), name="what waits for a silent database")
 
     def announce(self, port: int) -> None:
         """Say where this node listens, and that in its name: several may run on one machine."""
@@ -160,9 +167,10 @@ class Nodes:
 
     async def close(self) -> None:
         """Leave: what this node still works on is offered to the others at once."""
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
+        tasks = [task for task in (self._beating, self._cutting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(LinkLost):
             async with self._link.using() as connection:
                 rows = await until_it_wins(lambda: connection.fetch(_LEAVE, self.id))
@@ -227,6 +235,15 @@ class Nodes:
                 self._next_beat = BEAT_SECONDS / 4
             except Exception:
                 log.exception("this node cannot send its heartbeat now")
+
+    async def _cut_in_silence(self) -> None:
+        """Cut old connections while heartbeats are not answered: one that was made meanwhile works."""
+        now = asyncio.get_running_loop().time
+        while True:
+            silent = now() - self._last_beat
+            if silent >= _SILENT_SECONDS:
+                self._cut_older(now() - _SILENT_SECONDS)
+            await asyncio.sleep(max(BEAT_SECONDS / 2, _SILENT_SECONDS - silent))
 
     async def _beat(self) -> None:
         async with self._link.using() as connection:

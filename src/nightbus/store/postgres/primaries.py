@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
+import weakref
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -41,6 +43,7 @@ class Primaries:
         self._timelines = timelines
         self._current: Server | None = None
         self._choosing = asyncio.Lock()
+        self._made: weakref.WeakKeyDictionary[asyncpg.Connection, float] = weakref.WeakKeyDictionary()
 
     @property
     def current(self) -> Server | None:
@@ -49,6 +52,18 @@ class Primaries:
 
     async def connect(self, connect: Connect) -> asyncpg.Connection:
         """Connect to the primary. Raises FormerPrimary, and what `connect` does."""
+        connection = await self._connect(connect)
+        self._made[connection] = time.monotonic()
+        return connection
+
+    def cut_older(self, than: float) -> None:
+        """Cut the connections that were made before a moment of the monotonic clock. Whoever waits for an answer over
+        one of them hears that it was lost."""
+        for connection, made in list(self._made.items()):
+            if made <= than and not connection.is_closed():
+                connection.terminate()
+
+    async def _connect(self, connect: Connect) -> asyncpg.Connection:
         if not self._servers:
             connection = await connect()
             await self._timelines.accept(connection)

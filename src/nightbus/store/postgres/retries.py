@@ -56,18 +56,16 @@ async def until_it_wins(work: Callable[[], Awaitable[T]]) -> T:
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:
     """Do `work`, a statement or a transaction that may be done twice, until the database answers.
 
-    Raises StoreUnavailable after some seconds, and what the server says against the statement.
+    Raises StoreUnavailable some seconds after it began, and what the server says against the statement.
     """
-    give_up, pause = 0.0, _FIRST_PAUSE
+    give_up, pause = time.monotonic() + _PATIENCE_SECONDS, _FIRST_PAUSE
     while True:
         try:
             return await work()
         except Exception as failure:
             if not is_outage(failure) and not is_tried_again(failure):
                 raise
-            now = time.monotonic()
-            give_up = give_up or now + _PATIENCE_SECONDS
-            if now > give_up:
+            if time.monotonic() > give_up:
                 raise StoreUnavailable(_AWAY) from failure
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
