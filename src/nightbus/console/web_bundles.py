@@ -53,7 +53,7 @@ def bundle(folder: Path, name: str) -> str | None:
     Raises OSError where a module is missing, and ValueError where one has a form that is not known here.
     """
     if name == SHELL_STYLE:
-        return "\n".join((folder / "style" / f"{style}.css").read_text() for style in _STYLES)
+        return "\n".join((folder / "style" / f"{style}.css").read_text(encoding="utf-8") for style in _STYLES)
     shell = closure(folder, SHELL_MODULE)
     if name == SHELL_MODULE:
         return f"{_BEGINNING}{_defined(folder, shell)}$need('{SHELL_MODULE}')\n"
@@ -66,7 +66,7 @@ def bundle(folder: Path, name: str) -> str | None:
 def _defined(folder: Path, modules: list[str]) -> str:
     return "".join(
         f"$define('{module}', ($exports, $need, $load, $url) => {{\n{as_function(module, text)}\n}})\n"
-        for module, text in ((module, (folder / module).read_text()) for module in modules)
+        for module, text in ((module, (folder / module).read_text(encoding="utf-8")) for module in modules)
     )
 
 

@@ -25,7 +25,7 @@ _ROUTE = re.compile(
 
 def imports(folder: Path, module: str) -> set[str]:
     """The modules that one imports as it is loaded, by their paths below `folder`."""
-    found = _IMPORT.findall((folder / module).read_text())
+    found = _IMPORT.findall((folder / module).read_text(encoding="utf-8"))
     here = posixpath.dirname(module)
     return {posixpath.normpath(posixpath.join(here, first or second)) for first, second in found}
 
@@ -54,7 +54,7 @@ class Route(NamedTuple):
 def routes(folder: Path) -> list[Route]:
     return [
         Route(found["path"], found["style"] or "", found["module"], found["ahead"] or "")
-        for found in _ROUTE.finditer((folder / _ROUTES).read_text())
+        for found in _ROUTE.finditer((folder / _ROUTES).read_text(encoding="utf-8"))
     ]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from nightbus.console.web_bundles import as_function, bundle
+from nightbus.console.web_bundles import SHELL_STYLE, as_function, bundle
 from nightbus.console.web_files import FOLDER, WebFiles
 from nightbus.console.web_modules import SHELL_MODULE, closure, imports, routes
 
@@ -86,3 +89,19 @@ async def test_a_bundle_is_kept_for_good_and_made_anew_when_a_module_changes(tmp
     assert b"const one = 1000\n" in second.body
     assert await files.find("bundle/pages/none.js") is None
     assert await files.find("bundle/../app.js") is None
+
+
+def test_bundles_are_the_same_in_a_locale_of_other_characters() -> None:
+    """The modules are UTF-8, whatever the machine writes its own texts in."""
+    made = (
+        "import sys\n"
+        "from nightbus.console.web_bundles import bundle\n"
+        "from nightbus.console.web_files import FOLDER\n"
+        "for name in sys.argv[1:]:\n"
+        "    sys.stdout.buffer.write(bundle(FOLDER, name).encode())\n"
+    )
+    names = sorted({*NAMES, SHELL_STYLE})
+    environ = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-c", made, *names], env=environ, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode() == "".join(bundle(FOLDER, name) or "" for name in names)
