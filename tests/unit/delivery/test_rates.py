@@ -100,3 +100,15 @@ async def test_a_job_comes_again_where_the_store_is_away() -> None:
     rates = Rates()
     rates.shared = Away()
     assert await rates.moment("a", 1, "first", NOW) == NOW + 1000
+
+
+async def test_nobody_waits_for_a_store_that_was_closed_before_it_was_asked() -> None:
+    async with new_database() as database:
+        store = await PostgresStore.open(database, SystemClock())
+        asking = asyncio.ensure_future(store.rates.moment("a", 1, "one", NOW))
+        closed = asyncio.ensure_future(store.rates.close())
+        async with asyncio.timeout(20):
+            await asyncio.wait({asking, closed})
+        assert asking.cancelled()
+        assert store.rates.in_memory() == {"endpoints that are asked for": 0}
+        await store.close()

@@ -85,6 +85,10 @@ class Rates:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for one in self._endpoints.values():  # whose task had not begun
+            for answers in one.waiting.values():
+                _cancel(answers)
+        self._endpoints.clear()
 
     async def _answer(self, endpoint: str, one: _Endpoint) -> None:
         try:
