@@ -110,6 +110,7 @@ def test_status_shows_the_nodes(nodes: list[RunningNode]) -> None:
         rows = wait_for(lambda node=node: rows if len(rows := shown(node)) == 2 else None)  # type: ignore[misc]
         assert [row["name"].rsplit(":", 1)[1] for row in rows] == [str(one.port) for one in nodes]
         assert [row["this"] for row in rows] == [one is node for one in nodes]
+        assert [row["url"] for row in rows] == [f"http://127.0.0.1:{one.port}" for one in nodes]
         assert all(row["heartbeat_age_ms"] < 4_000 and not row["draining"] for row in rows)
         assert {"requests_per_second", "jobs", "invocations"} <= rows[0]["load"].keys()
     text = command(nodes[0], "status")

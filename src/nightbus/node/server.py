@@ -27,6 +27,7 @@ from nightbus.node.mounts import Mount
 from nightbus.node.node import Node
 from nightbus.node.otlp.variables import Otlp, otlp_wanted
 from nightbus.node.settings import Settings
+from nightbus.node.shared_store import SharedStore
 from nightbus.node.stopping import end_leftovers
 from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
@@ -183,7 +184,7 @@ async def serve(
         functions_endpoint=settings.plain_endpoint,
         virtual=virtual,
         spans=SpanNotes() if otlp.spans else None,
-        shared=settings.store,
+        shared=_shared(settings),
         worker=worker,
     )
     await node.start()
@@ -249,6 +250,13 @@ def _once(descriptor: int, call: Callable[[], None]) -> Callable[[], None]:
         call()
 
     return react
+
+
+def _shared(settings: Settings) -> SharedStore | None:
+    """Return the shared store with the address that the cluster's other nodes show for this one."""
+    if settings.store is None:
+        return None
+    return replace(settings.store, node_url=settings.endpoint_for_others(socket.gethostname()))
 
 
 def _export(node: Node, otlp: Otlp) -> Sequence[OtlpExport]:

@@ -140,6 +140,11 @@ class Settings:
         """The base URL of plain HTTP, for functions: with `tls`, only this machine may use it."""
         return f"http://{self._authority}"
 
+    def endpoint_for_others(self, machine: str) -> str:
+        """The base URL that other nodes show for this one: of `machine`, its name, if it listens on all addresses."""
+        authority = f"{machine}:{self.port}" if self.host in _ANY_ADDRESS else self._authority
+        return f"{'https' if self.tls else 'http'}://{authority}"
+
     @property
     def command_endpoint(self) -> str:
         """The base URL for the command line's own requests: plain HTTP to a node of this machine, which is not

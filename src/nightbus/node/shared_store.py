@@ -31,7 +31,8 @@ class SharedStore:
 
     `polls`: do without LISTEN, NOTIFY and advisory locks. The cluster's key is `cluster_key`, or what
     `cluster_key_file` has: 64 hexadecimal digits. `password` was in a variable of its own. `blobs` says where blobs
-    lie (`blob_home`), and `blob_cache_megabytes` how many copies of them this node keeps.
+    lie (`blob_home`), and `blob_cache_megabytes` how many copies of them this node keeps. `node_url` is shown for this
+    node to those who ask another one.
     """
 
     url: str = field(repr=False)
@@ -42,6 +43,7 @@ class SharedStore:
     password: str = field(default="", repr=False)
     blobs: str = ""
     blob_cache_megabytes: int = _CACHE_MEGABYTES
+    node_url: str = ""
 
     @property
     def database(self) -> Database:

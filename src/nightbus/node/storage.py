@@ -92,7 +92,7 @@ async def open_shared(
             from nightbus.store.postgres.store import PostgresStore
 
             suffix = "" if worker is None else f"/{worker.number}"
-            presence = Presence(home=home_of(own), suffix=suffix)
+            presence = Presence(url=shared.node_url, home=home_of(own), suffix=suffix)
             places = shared.blob_places(folder)
             store = await PostgresStore.open(
                 database, clock, counts=counters.commits, presence=presence, blobs=places

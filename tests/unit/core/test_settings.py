@@ -78,6 +78,20 @@ def test_the_endpoint_is_one_that_this_machine_reaches(host: str, endpoint: str)
     assert with_tls.plain_endpoint == endpoint
 
 
+@pytest.mark.parametrize(
+    ("settings", "endpoint"),
+    [
+        (Settings("127.0.0.1", 4501), "http://127.0.0.1:4501"),
+        (Settings("::1", 80), "http://[::1]:80"),
+        (Settings("0.0.0.0", 80), "http://db.test:80"),
+        (Settings("::", 80, tls=True), "https://db.test:80"),
+        (Settings("h", 80, tls=True), "https://h:80"),
+    ],
+)
+def test_other_nodes_show_the_address_that_the_node_listens_on(settings: Settings, endpoint: str) -> None:
+    assert settings.endpoint_for_others("db.test") == endpoint
+
+
 def test_tls_is_on_beyond_loopback_unless_plain_http_is_asked_for(tmp_path: Path) -> None:
     assert not load(tmp_path).tls
     assert load(tmp_path, tls=True).tls
