@@ -365,6 +365,7 @@ def test_stop_ends_the_node_of_the_data_folder_and_nothing_that_an_answer_names(
             env=clean_environment(),
         )
         assert (stopped.returncode, "no node of yours" in stopped.stderr) == (3, True)
+        assert "if a load balancer does, name the port of one of its nodes" in stopped.stderr
         assert bystander.poll() is None
     finally:
         server.shutdown()

@@ -54,4 +54,7 @@ def _absence_text(settings: Settings) -> str:
             f"no node of yours listens on port {settings.port}; the one on {settings.data} listens on port "
             f"{holder.port}: nightbus stop --port {holder.port}"
         )
-    return f"no node of yours listens on port {settings.port}"
+    return (
+        f"no node of yours listens on port {settings.port}; if a load balancer does, name the port of one of its "
+        "nodes: --port NUMBER"
+    )
