@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, StorageState, expect
 
-from console_rig import Console, Shop
+from console_rig import NARROW, Console, Shop, opened
 from lambda_rig import BASIC_EXECUTION
 
 
@@ -38,6 +38,20 @@ def test_an_order_s_page_shows_its_whole_way(console: Console, shop: Shop) -> No
     way.get_by_role("link", name="Invoice Created").click()
     expect(page.locator("h1")).to_have_text("Invoice Created")
     expect(page.get_by_text("Published by function InvoiceFunction")).to_be_visible()
+
+
+def test_a_phone_has_room_for_the_lines_of_a_deep_run(
+    browser: Browser, shop: Shop, signed_in: StorageState
+) -> None:
+    order = shop.place_order()
+    with opened(browser, shop.node.port, signed_in, NARROW) as look:
+        page = look.visit(f"/events/{order}")
+        line = page.locator(".trace-log .lines span", has_text="Ledger of").first
+        expect(line).to_be_visible(timeout=30_000)
+        box = line.bounding_box()
+        assert box is not None
+        assert box["width"] > 280
+        assert look.fits()
 
 
 def test_a_run_without_a_log_says_which_permission_is_missing(console: Console, shop: Shop) -> None:

@@ -18,10 +18,10 @@ def test_it_shows_what_is_deployed_and_the_newest_events(console: Console, shop:
     expect(page.locator("h1")).to_have_text("Seen On The Overview")
 
 
-def test_a_scope_where_nothing_is_says_what_to_do(console: Console) -> None:
+def test_a_scope_where_nothing_is_says_what_to_do(console: Console, shop: Shop) -> None:
     page = console.visit("/?region=ap-south-1")
     expect(page.get_by_role("heading", name="Nothing is deployed yet")).to_be_visible()
-    expect(page.get_by_text("nightbus run -- sam deploy --guided")).to_be_visible()
+    expect(page.get_by_text(f"nightbus run --port {shop.node.port} -- sam deploy --guided")).to_be_visible()
 
 
 def test_it_fits_and_is_accessible(look: Console) -> None:

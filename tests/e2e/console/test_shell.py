@@ -20,7 +20,9 @@ def test_who_is_not_signed_in_is_told_the_command(browser: Browser, shop: Shop) 
     with opened(browser, shop.node.port, None) as console:
         console.ignore = ["401"]
         console.page.goto(console.address("/events"))
-        expect(console.page.get_by_text("nightbus console", exact=True)).to_be_visible()
+        expect(
+            console.page.get_by_text(f"nightbus console --port {shop.node.port}", exact=True)
+        ).to_be_visible()
         assert console.violations() == []
 
 

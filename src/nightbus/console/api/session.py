@@ -79,6 +79,11 @@ class SessionRoutes:
         done = self._sessions.sign_in(body.code, request.now_ms())
         if done is None:
             text = "This link was used already, or is older than a minute. nightbus console makes a new one."
+            if request.http.settings.store is not None:
+                text = (
+                    "This link was used already, is older than a minute, or was made by another node: open the console "
+                    "at the address of a node, not through a load balancer. nightbus console makes a new link."
+                )
             raise AwsError("InvalidCode", text, 403)
         return WithHeaders(Done(), [set_cookie(request.http.asgi, done[0])])
 
@@ -108,6 +113,7 @@ async def read_session(request: ApiRequest) -> SessionInfo:
         now=request.now_ms(),
         settings={
             "memory": settings.memory,
+            "shared_store": settings.store is not None,
             "authorization": settings.authorization,
             "dev_credentials": settings.dev_credentials,
             "tls": settings.tls,

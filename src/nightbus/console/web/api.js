@@ -28,6 +28,7 @@ const early = window.nightbusAnswers ?? new Map()
 setTimeout(() => early.clear(), 5000)
 
 let token = ''
+let clustered = false
 const signedOut = new Set()
 
 /** Calls `listener` when the API says that nobody is signed in. */
@@ -108,5 +109,9 @@ export const remove = (path, params, { signal } = {}) => call('DELETE', path, pa
 export async function openSession() {
   const session = await get('/session')
   token = session.token ?? ''
+  clustered = session.settings.shared_store
   return session
 }
+
+/** Whether the node shares its store with others, so that what it counted itself is not all that happened. */
+export const isClustered = () => clustered

@@ -9,6 +9,7 @@ import { currentPath, currentScope, go, href, match } from './router.js'
 import { GROUPS, NAVIGATION, ROUTES, loadPage, loadedPage } from './routes.js'
 import { Dialog, Toasts } from './components/dialog.js'
 import { Command, Empty, Failure, Skeleton } from './components/empty.js'
+import { nodeCommand } from './node_command.js'
 import { Icon } from './components/icon.js'
 import { Button, Page } from './components/page.js'
 import { Select } from './components/filters.js'
@@ -147,7 +148,7 @@ function SignedOut({ again }) {
   return html`<div class="center-screen"><div class="card center-card">
     <div class="row"><img src=${ICON} width="28" height="28" alt="" /><h1>Sign in to Nightbus</h1></div>
     <p>The console is opened with a link that works once. On the machine of the node, run</p>
-    <${Command} text="nightbus console" />
+    <${Command} text=${nodeCommand('console')} />
     <p class="muted">It opens this page signed in. With <code>--print</code> it prints the link, for another browser.</p>
   </div></div>`
 }

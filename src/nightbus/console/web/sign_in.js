@@ -1,6 +1,8 @@
 // Exchanges the code of a one-time link for a session. The code is in the fragment, which is sent to no server; so a
 // program that only looks at the link does not use it up.
 
+import { nodeCommand } from './node_command.js'
+
 const CONSOLE = '/_nightbus/console'
 const state = document.getElementById('state')
 const code = location.hash.slice(1)
@@ -8,7 +10,9 @@ history.replaceState(null, '', location.pathname)
 
 function ask(text) {
   state.textContent = text
-  document.getElementById('command').hidden = false
+  const command = document.getElementById('command')
+  command.textContent = nodeCommand('console')
+  command.hidden = false
 }
 
 async function signIn() {

@@ -1,6 +1,6 @@
 // One function: its invocations with duration and cold starts, a way to invoke it, its configuration.
 import { html, useState } from '../html.js'
-import { post } from '../api.js'
+import { isClustered, post } from '../api.js'
 import { useLoad, usePages, useQuery } from '../hooks.js'
 import { ofTab } from '../memory.js'
 import { href, pathOf } from '../router.js'
@@ -51,7 +51,7 @@ export default function FunctionPage({ params, query }) {
 const Numbers = ({ data }) =>
   html`<${Stats} items=${[
     ['Running now', number(data.running ?? 0)],
-    ['Since the start', number(data.invocations ?? 0)],
+    [isClustered() ? 'On this node since its start' : 'Since the start', number(data.invocations ?? 0)],
     ['Errors', number(data.errors ?? 0), data.errors ? 'bad' : ''],
     ['Throttled', number(data.throttles ?? 0), data.throttles ? 'warn' : ''],
     ['Cold starts', number(data.cold_starts ?? 0)],

@@ -1,5 +1,6 @@
 // Functions with what they did lately.
 import { html, useMemo } from '../html.js'
+import { isClustered } from '../api.js'
 import { usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { duration, number } from '../format.js'
@@ -49,7 +50,7 @@ export default function Functions({ query }) {
     [functions.data, query.text],
   )
   const empty = html`<div class="card"><${Empty} title=${query.text ? 'No function has this text' : 'No functions yet'} command=${query.text ? '' : 'sam build && sam deploy --guided'}>Deploy a template with a function, and its invocations appear here.<//></div>`
-  return html`<${Page} title="Functions">
+  return html`<${Page} title="Functions" lead=${isClustered() ? 'Running, invocations and errors are those on this node since it started.' : ''}>
     <div class="filters"><${Search} value=${query.text} placeholder="Search name or stack" label="Search functions" onInput=${text => change({ text })} /></div>
     <${Loaded} from=${functions}>${() => html`<${Table} label="Functions" rows=${rows} rowKey=${row => row.name} columns=${COLUMNS} to=${row => href(pathOf('functions', row.name))} empty=${empty} />`}<//>
     <${More} list=${functions} shown=${functions.data?.functions.length} what="functions" />

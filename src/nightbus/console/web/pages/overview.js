@@ -1,5 +1,6 @@
 // The first page: what fails, what is deployed, the last hour, and the newest events.
 import { html } from '../html.js'
+import { isClustered } from '../api.js'
 import { clock, count, number, rate, shortName, when } from '../format.js'
 import { useEventStream } from '../event_stream.js'
 import { useLoad } from '../hooks.js'
@@ -9,6 +10,7 @@ import { href, pathOf } from '../router.js'
 import { LineChart } from '../components/chart.js'
 import { StateChip } from '../components/chip.js'
 import { Empty, Failure, Skeleton } from '../components/empty.js'
+import { nodeCommand } from '../node_command.js'
 import { Icon } from '../components/icon.js'
 import { Button, Card, Page } from '../components/page.js'
 
@@ -51,7 +53,7 @@ function Charts() {
   if (answer.error && !answer.data) return html`<${Failure} error=${answer.error} retry=${answer.reload} />`
   return html`<div class="columns">${CHARTS.map(({ title, name, bad }) => {
     const { series, step } = answer.data ?? {}
-    return html`<${Card} key=${name} title=${title} end=${html`<span class="muted">the last hour, on the whole node</span>`}>
+    return html`<${Card} key=${name} title=${title} end=${html`<span class="muted">the last hour, on ${isClustered() ? 'this node alone' : 'the whole node'}</span>`}>
       ${!series ? html`<${Skeleton} rows=${4} />` : html`<${LineChart} height=${110} unit=${value => rate(value) || '0/s'} label=${`${title} a second in the last hour`}
         series=${linesOf(title, series[name], series[bad], step)} />`}<//>`
   })}</div>`
@@ -82,7 +84,7 @@ function Newest() {
         <span class="mono muted">${clock(event.time, { millis: false })}</span><b class="cut">${event.detail_type}</b><span class="muted cut">${event.source}</span><${StateChip} state=${event.state} /></a></li>`)}</ul>`}<//>`
 }
 
-const FirstSteps = () => html`<div class="card"><${Empty} title="Nothing is deployed yet" command="nightbus run -- sam deploy --guided">
+const FirstSteps = () => html`<div class="card"><${Empty} title="Nothing is deployed yet" command=${nodeCommand('run -- sam deploy --guided')}>
   Deploy a template with sam, aws, cdk or terraform against this node: its buses, rules, functions and queues appear here, and what flows between them.<//></div>`
 
 export default function Overview() {

@@ -1,6 +1,6 @@
 // Buses and their rules: what each rule accepts, where it sends it, and whether it is switched on.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
-import { post } from '../api.js'
+import { isClustered, post } from '../api.js'
 import { useLoad, usePages, useQuery } from '../hooks.js'
 import { href, pathOf } from '../router.js'
 import { count, shortName } from '../format.js'
@@ -88,7 +88,7 @@ function Details({ rule, enabled, swap }) {
           ['Description', rule.description],
           ['Schedule', rule.schedule],
           [
-            'Since the start',
+            isClustered() ? 'On this node since its start' : 'Since the start',
             `${count(rule.matched, 'match', 'matches')}, ${rule.delivered} delivered${rule.given_up ? `, ${rule.given_up} given up` : ''}`,
           ],
           ['Stack', rule.stack && html`<a href=${href(pathOf('stacks', rule.stack))}>${rule.stack}</a>`],
