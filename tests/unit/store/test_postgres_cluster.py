@@ -260,3 +260,28 @@ async def _asked(store: Store) -> Record | StoreUnavailable | None:
         return await store.get(HERE, "k", "a")
     except StoreUnavailable as failure:
         return failure
+
+
+async def test_a_role_that_may_not_log_in_any_more_is_an_outage(database: Database) -> None:
+    owner = await database.connect()
+    role = f"role_{urlsplit(database.url).path[1:]}"
+    await owner.execute(f"CREATE ROLE {role} LOGIN SUPERUSER")
+    try:
+        url = database.url.replace("nightbus@", f"{role}@")
+        assert url != database.url
+        store = await PostgresStore.open(Database(url, polls=database.polls), SystemClock())
+        await store.commit(PutRecord(HERE, "k", "a", {}))
+        await owner.execute(f"ALTER ROLE {role} NOLOGIN")
+        await owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", role)
+        refused = await asyncio.gather(
+            store.get(HERE, "k", "a"), store.commit(PutRecord(HERE, "k", "b", {})), return_exceptions=True
+        )
+        assert [type(failure) for failure in refused] == [StoreUnavailable] * 2
+        await owner.execute(f"ALTER ROLE {role} LOGIN")
+        async with asyncio.timeout(20):
+            while not isinstance(await _asked(store), Record):
+                await asyncio.sleep(0.05)
+        await store.close()
+    finally:
+        await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        await owner.close()

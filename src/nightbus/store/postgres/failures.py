@@ -5,7 +5,8 @@ SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 from __future__ import annotations
 
-_OUTAGE_CLASSES = frozenset({"08", "53", "57", "58", "XX"})
+# 28: the server lets the role in no more, since its password was changed while nodes run
+_OUTAGE_CLASSES = frozenset({"08", "28", "53", "57", "58", "XX"})
 # A session that was ended since it did nothing in a transaction; a server that became a standby.
 _OUTAGES = frozenset({"25P03", "25006"})
 _NOT_OUTAGES = frozenset({"57014"})  # query_canceled

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ class Timelines:
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
             says = orjson.loads(file.read_bytes())
             read = Timeline(str(says["system"]), int(says["number"]))
-            if self._newest is None or self._newest.number < read.number:
+            newest = self._newest
+            if newest is None or (newest.system == read.system and newest.number < read.number):
                 self._newest = read
 
     async def accept(self, connection: asyncpg.Connection, *, only_copies: bool = False) -> Timeline | None:
@@ -151,7 +153,10 @@ class Timelines:
             return
         try:
             partial = self._file.with_name(f"{self._file.name}.new")
-            partial.write_bytes(orjson.dumps(asdict(newest)))
+            with partial.open("wb") as file:
+                file.write(orjson.dumps(asdict(newest)))
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(self._file)
         except OSError as failure:
             log.warning("%s cannot be written: %s", self._file, failure)
