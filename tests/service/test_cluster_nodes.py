@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lambda_rig import code, function_role
+from node_databases import only_embedded
 from nodes import TWO_NODES, RunningNode, clean_environment
 from postgres_server import postgres_server
 from waiting import wait_for
@@ -145,6 +146,7 @@ def test_status_shows_which_duties_each_node_has(nodes: list[RunningNode]) -> No
     functions.delete_event_source_mapping(UUID=uuid)
 
 
+@only_embedded("a node that shares its database shows all nodes")
 def test_status_shows_the_duties_of_a_node_with_a_data_folder(tmp_path: Path) -> None:
     node = RunningNode(tmp_path)
     try:
@@ -211,4 +213,4 @@ def test_one_that_drains_finishes_what_it_has_and_ends(nodes: list[RunningNode])
 
 def _url_of(node: RunningNode) -> str:
     arguments: Any = node.process.args
-    return str(arguments[arguments.index("--store") + 1])
+    return str(arguments[-arguments[::-1].index("--store")])
