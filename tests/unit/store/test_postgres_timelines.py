@@ -115,6 +115,34 @@ async def test_of_two_primaries_the_newer_one_is_taken(promoted: Pair, options: 
     )
 
 
+@pytest.mark.parametrize("knows_the_old_one", [False, True])
+async def test_a_newer_primary_that_answers_late_is_taken(
+    promoted: Pair, monkeypatch: pytest.MonkeyPatch, knows_the_old_one: bool
+) -> None:
+    monkeypatch.setattr(primaries, "_ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(primaries, "_OTHERS_SECONDS", 0.0)
+    direct = functools.partial(asyncpg.connect, promoted.database(promoted.old).url, password=PASSWORD)
+    timelines = Timelines()
+    if knows_the_old_one:
+        before = await direct()
+        await timelines.accept(before)
+        before.terminate()
+    old_has_answered = asyncio.Event()
+
+    async def connect(**server: str | int) -> asyncpg.Connection:
+        if server["port"] == promoted.new.port:
+            await old_has_answered.wait()
+        connection = await direct(**server)
+        if server["port"] == promoted.old.port:
+            asyncio.get_running_loop().call_later(0.3, old_has_answered.set)
+        return connection
+
+    servers = [("127.0.0.1", server.port) for server in (promoted.old, promoted.new)]
+    connection = await Primaries(servers, timelines).connect(connect)
+    assert await port_of(connection) == promoted.new.port
+    connection.terminate()
+
+
 async def test_a_primary_that_was_replaced_is_refused_after_a_restart_too(
     promoted: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

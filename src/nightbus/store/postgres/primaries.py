@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 5.0
 _ANSWER_SECONDS = 2.0  # that one of several servers has
-_OTHERS_SECONDS = 0.3  # that the others have when one has answered
+_OTHERS_SECONDS = 0.3  # that the others have when one has answered which is newer than what was known
 _PORT = "5432"
 Server = tuple[str, int]
 
@@ -99,7 +99,9 @@ class Primaries:
         return None
 
     async def _choose(self, connect: Connect) -> asyncpg.Connection:
-        """Ask all. Who turns out to be older than another one has its connection cut."""
+        """Ask all. Who turns out to be older than another one has its connection cut. One that is not newer than what
+        was known may be a primary that was replaced meanwhile: the others have all their time to say so."""
+        known = self._timelines.newest
         asked = {asyncio.ensure_future(self._ask(server, connect)): server for server in self._servers}
         chosen: asyncio.Future[asyncpg.Connection] | None = None
         try:
@@ -107,7 +109,9 @@ class Primaries:
             while waiting and not any(map(_is_usable, asked)):
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if waiting:
-                await asyncio.wait(waiting, timeout=_OTHERS_SECONDS)
+                found = self._timelines.newest
+                suffices = found is None or known not in (found, None)
+                await asyncio.wait(waiting, timeout=_OTHERS_SECONDS if suffices else _ANSWER_SECONDS)
             chosen = next(filter(_is_usable, asked), None)
             if chosen is None:
                 lost = ConnectionError("the connection was lost at once")
