@@ -95,19 +95,12 @@ def test_the_first_view_is_small_and_comes_from_this_node_only(console: Console)
     assert len([url for url in urls if ".js" in url]) == 3, urls
 
 
-# Answers are taken for five seconds, in which a busy machine may not have drawn the page.
-LATER = """
-const soon = window.setTimeout
-window.setTimeout = (act, ms, ...more) => soon(act, ms === 5000 ? 120000 : ms, ...more)
-"""
-
-
 def test_the_overview_takes_what_was_asked_for_early(console: Console) -> None:
-    console.page.add_init_script(LATER)
     for _ in range(5):  # what goes on in the shop may have the page ask once more
         console.visit("/")
         console.settled()
-        entries = "performance.getEntriesByType('resource').map(one => one.name)"
+        # Answers are taken for five seconds: a busy machine that draws the page later asks again.
+        entries = "performance.getEntriesByType('resource').filter(one => one.startTime < 5000).map(one => one.name)"
         expect(console.page.locator(".live-state.live")).to_be_visible()
         asked = [
             url.split("/api")[1].split("?")[0] for url in console.page.evaluate(entries) if "/api" in url

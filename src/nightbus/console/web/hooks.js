@@ -93,7 +93,10 @@ export function useLive(topics, params, handler) {
 /** The state of the live connection: `off`, `connecting`, `live`, `lost`. */
 export function useLiveState() {
   const [state, setState] = useState(liveState())
-  useEffect(() => watchLive(setState), [])
+  useEffect(() => {
+    setState(liveState())  // it may have changed since this was drawn
+    return watchLive(setState)
+  }, [])
   return state
 }
 
