@@ -21,6 +21,7 @@ from nightbus.services.cloudformation.stack_resources import stack_with
 from nightbus.services.cloudformation.stack_sets.records import STACK_SET, set_name
 from nightbus.services.context import Context, Platform
 from nightbus.stacks.records import StackRecords, is_stack_id
+from nightbus.stacks.stack_deployments import described
 
 _SERVICE = "cloudformation.amazonaws.com"
 _CHANGE_SET = ":changeSet/"
@@ -240,6 +241,7 @@ async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]
         return record.value["tags"] if record is not None else {}
     records = StackRecords(platform.store, Scope(account, region), platform.vault)
     stack = await records.stack(arn) if is_stack_id(arn) else None
-    if stack is None or not stack.value.described_deployment:
+    if stack is None:
         return {}
-    return (await records.deployment(stack.value, stack.value.described_deployment)).tags
+    _, deployment = await described(records, stack.value)
+    return deployment.tags if deployment is not None else {}

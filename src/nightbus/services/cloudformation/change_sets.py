@@ -196,11 +196,10 @@ async def _fill(
 
 async def _find(ctx: Context, name: str, stack_name: str | None) -> Stored[ChangeSet]:
     """Find a change set by its ARN, or by its name within a stack. Raises AwsError ChangeSetNotFound."""
-    absent = AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
     if ":changeSet/" in name:
         stored = await stack_records(ctx).change_set(name.split(":changeSet/", 1)[1])
         if stored is None or stored.value.id != name:
-            raise absent
+            raise _absent(name)
         return stored
     if stack_name is None:
         raise AwsError(
@@ -211,8 +210,12 @@ async def _find(ctx: Context, name: str, stack_name: str | None) -> Stored[Chang
         raise AwsError("ValidationError", f"Stack [{stack_name}] does not exist")
     matching = await stack_records(ctx).change_sets(stack.value, name)
     if not matching:
-        raise absent
+        raise _absent(name)
     return matching[-1]
+
+
+def _absent(name: str) -> AwsError:
+    return AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
 
 
 async def describe_change_set(
@@ -273,7 +276,10 @@ async def execute_change_set(
         raise AwsError(
             "ValidationError", "You can specify either DisableRollback or OnStackFailure, but not both."
         )
-    deployment = await stack_records(ctx).deployment(stack, change_set.deployment)
+    try:
+        deployment = await stack_records(ctx).deployment(stack, change_set.deployment)
+    except LookupError as gone:  # with the change set, meanwhile
+        raise _absent(change_set_name) from gone
     verb = "CREATE" if stack.status == "REVIEW_IN_PROGRESS" else "UPDATE"
     if change_set.kind == "IMPORT":
         verb = "IMPORT"

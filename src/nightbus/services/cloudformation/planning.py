@@ -8,6 +8,7 @@ from nightbus.services.cloudformation.macros import AccountMacros
 from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.rule_targets import unreachable_target
 from nightbus.services.context import Context
+from nightbus.stacks import stack_deployments
 from nightbus.stacks.planning.plan import StackPlan, plan_changes
 from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Deployment, Stack
@@ -40,10 +41,9 @@ async def planned(
 
 async def last_deployment(ctx: Context, stack: Stack) -> Deployment | None:
     """Return the stack's last good deployment, or that of its first creation if there is none yet."""
-    id = stack.deployment or stack.target
-    return await stack_records(ctx).deployment(stack, id) if id else None
+    return await stack_deployments.last_good(stack_records(ctx), stack)
 
 
-async def described_deployment(ctx: Context, stack: Stack) -> Deployment | None:
-    id = stack.described_deployment
-    return await stack_records(ctx).deployment(stack, id) if id else None
+async def described(ctx: Context, stack: Stack) -> tuple[Stack, Deployment | None]:
+    """Return the stack with the deployment that it is described by: the stack as it is now, if that has changed."""
+    return await stack_deployments.described(stack_records(ctx), stack)

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.pagination import decode_token, encode_token, page
 from nightbus.services.cloudformation.operation_start import find_stack, no_such_stack, stack_records
-from nightbus.services.cloudformation.planning import described_deployment
+from nightbus.services.cloudformation.planning import described
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, event_shape, resource_shape, without
 from nightbus.services.context import Context
 from nightbus.stacks.drift.records import resource_drifts
@@ -88,7 +88,7 @@ async def describe_stack_resource(
         )
     drift = (await resource_drifts(ctx.store, ctx.scope, stored.value)).get(logical_resource_id)
     detail = resource_shape(stored.value, resource, "LastUpdatedTimestamp", drift)
-    deployment = await described_deployment(ctx, stored.value)
+    _, deployment = await described(ctx, stored.value)
     declared = Template(deployment.processed).resources.get(logical_resource_id, {}) if deployment else {}
     detail["Metadata"] = json.dumps(declared["Metadata"]) if "Metadata" in declared else None
     return {"StackResourceDetail": detail}

@@ -18,7 +18,7 @@ from nightbus.services.cloudformation.operation_start import (
     start_operation,
     wait_briefly,
 )
-from nightbus.services.cloudformation.planning import described_deployment, last_deployment, planned
+from nightbus.services.cloudformation.planning import described, last_deployment, planned
 from nightbus.services.cloudformation.shapes import (
     BAD_TOKEN,
     check_stack_name,
@@ -341,10 +341,10 @@ async def describe_stacks(
 ) -> dict[str, Any]:
     if stack_name is not None:
         stack = (await find_stack(ctx, stack_name)).value
-        return {"Stacks": [stack_shape(stack, await described_deployment(ctx, stack))]}
+        return {"Stacks": [stack_shape(*await described(ctx, stack))]}
     existing = [stack for stack in await stack_records(ctx).stacks() if stack.status != "DELETE_COMPLETE"]
     page_items, token = page(existing, newest_first, PAGE, next_token, BAD_TOKEN)
-    shapes = [stack_shape(stack, await described_deployment(ctx, stack)) for stack in page_items]
+    shapes = [stack_shape(*await described(ctx, stack)) for stack in page_items]
     return {"Stacks": shapes, "NextToken": token}
 
 

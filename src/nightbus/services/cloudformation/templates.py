@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.operation_start import no_such_stack, stack_records
-from nightbus.services.cloudformation.planning import described_deployment
+from nightbus.services.cloudformation.planning import described
 from nightbus.services.cloudformation.sources import read_in_thread
 from nightbus.services.context import Context
 from nightbus.stacks.records import Deployment
@@ -50,7 +50,7 @@ async def deployment_of(ctx: Context, stack_name: str | None, change_set_name: s
     stored = await stack_records(ctx).stack(stack_name)
     if stored is None:
         raise no_such_stack(stack_name)
-    deployment = await described_deployment(ctx, stored.value)
+    _, deployment = await described(ctx, stored.value)
     if deployment is None:
         raise AwsError(
             "ValidationError", f"Stack {stack_name} has no template yet; it is {stored.value.status}."
