@@ -35,7 +35,9 @@ def test_every_resource_type_is_listed_with_its_properties() -> None:
 
 def test_the_readme_names_every_command_and_no_other() -> None:
     rows = re.findall(r"^\| `nightbus .*$", README, re.MULTILINE)
-    written = r"`nightbus ([a-z-]+(?: (?:put|tail|list|show|follow|stop|suggest|get|delete|invoke))?)"
+    written = (
+        r"`nightbus ([a-z-]+(?: (?:put|tail|list|show|follow|stop|suggest|get|delete|invoke|rotate-key))?)"
+    )
     named = {words for row in rows for words in re.findall(written, row)}
     assert named == {command.name for command in COMMANDS}
 

@@ -1,4 +1,4 @@
-"""Yields events as the buses accept them, and the outcomes of their deliveries, in the order of the store's logs.
+"""Yields events as the buses accept them, and the outcomes of their deliveries, the oldest first.
 
 `tail` reads the store's logs while a client listens; accepting an event does nothing for it. To a slow client it sends
 less often, and what the client has not read yet waits in the logs, not in memory.
@@ -7,8 +7,10 @@ less often, and what the client has not read yet waits in the logs, not in memor
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -77,7 +79,8 @@ async def tail(platform: Platform, selection: Selection) -> AsyncIterator[dict[s
 
 
 async def _next(platform: Platform, selection: Selection, position: _Position) -> list[Entry]:
-    """What came to the logs since, the oldest first."""
+    """What came to the logs since, the oldest first, and of one log in its order. What became of an event comes behind
+    the event: its log is read first, and stands behind where the times are the same."""
     store, names = platform.store, []
     for prefix in (history_log(""), outcome_log("")):
         if selection.bus:
@@ -86,12 +89,12 @@ async def _next(platform: Platform, selection: Selection, position: _Position) -
             names += await store.logs(selection.scope, prefix)
     for group in selection.log_groups:
         names += await store.logs(selection.scope, log_name(group, ""))
-    entries: list[Entry] = []
-    for name in names:
+    found: list[list[Entry]] = []
+    for name in reversed(names):
         after = position.after.get(name, 0)
         since = None if after else position.since
-        entries += await store.read(selection.scope, name, after=after, since=since, limit=_MOST_ENTRIES)
-    entries.sort(key=lambda entry: entry.offset)
+        found.append(await store.read(selection.scope, name, after=after, since=since, limit=_MOST_ENTRIES))
+    entries = list(heapq.merge(*reversed(found), key=attrgetter("time")))
     for entry in entries[:_MOST_ENTRIES]:
         position.after[entry.log] = entry.offset
     return entries[:_MOST_ENTRIES]

@@ -40,7 +40,7 @@ _FIRST_WITH_NODES_SCHEMA = 2  # `node.schema`: which version a node knows
 _LOCK = "lock"  # of the row of `meta` that a node locks while it makes or changes tables
 _ATTEMPTS = 20
 # What IF NOT EXISTS raises where two sessions make the same at a time, and where a name was there after all.
-_AT_ONCE = frozenset({"23505", "42P06", "42P07"})
+_AT_ONCE = frozenset({"23505", "42P06", "42P07", "42710"})
 
 _META = 'CREATE TABLE IF NOT EXISTS meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL)'
 _TABLES = """
