@@ -10,7 +10,7 @@ SIDE_BY_SIDE := -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reord
 
 # Of the services' tests, those that `make test` runs with nodes on PostgreSQL too; `make test-postgres` runs all.
 ALSO_ON_POSTGRES := $(addprefix tests/service/test_,sqs_fifo.py sns_fifo.py events_publishing.py event_delivery.py \
-	s3_objects.py cloudformation_stacks.py)
+	s3_objects.py cloudformation_stacks.py explaining.py)
 
 .PHONY: help demo test test-postgres soak check format bench clean
 
