@@ -71,12 +71,20 @@ def declare_console(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print", action="store_true", dest="only_print", help="Print the link, and open no browser."
     )
+    parser.add_argument(
+        "--sign-everybody-out",
+        action="store_true",
+        help="End all sessions of the console, at all nodes on the same store, and open nothing.",
+    )
     options.add_node(parser)
     options.add_data(parser)
     options.add_tls(parser)
 
 
 def console(arguments: argparse.Namespace) -> None:
-    from nightbus.cli.commands.console import open_console
+    from nightbus.cli.commands.console import open_console, sign_everybody_out
 
-    open_console(settings_of(arguments), only_print=arguments.only_print)
+    if arguments.sign_everybody_out:
+        sign_everybody_out(settings_of(arguments))
+    else:
+        open_console(settings_of(arguments), only_print=arguments.only_print)

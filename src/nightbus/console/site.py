@@ -7,7 +7,6 @@ from nightbus.console.api.application import Api
 from nightbus.console.headers import PAGE_HEADERS
 from nightbus.console.mount import API, CONSOLE
 from nightbus.console.samples import Samples
-from nightbus.console.sessions import Sessions
 from nightbus.console.web_files import WebFiles
 from nightbus.node.admin.request import AdminRequest
 
@@ -19,9 +18,8 @@ _SIGN_IN_PAGE = "sign_in.html"
 class Site:
     def __init__(self, samples: Samples | None = None) -> None:
         """`samples` are those of the node's numbers since its start; by default they begin at the first look."""
-        self._sessions = Sessions()
         self._files = WebFiles()
-        self._api = Api(self._sessions, samples)
+        self._api = Api(samples)
 
     async def serve(self, request: AdminRequest) -> None:
         path: str = request.asgi["path"]
@@ -54,7 +52,7 @@ class Site:
         await request.send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
     def in_memory(self) -> dict[str, int]:
-        return {**self._sessions.in_memory(), **self._files.in_memory(), **self._api.in_memory()}
+        return {**self._files.in_memory(), **self._api.in_memory()}
 
 
 async def _send_plain(

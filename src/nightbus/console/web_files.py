@@ -79,6 +79,7 @@ class WebFiles:
         self._shells: Bounded[str, WebFile] = Bounded(_MOST_SHELLS)
         self._lasting: Bounded[str, WebFile] = Bounded(_MOST_FILES)
         self._version = ""  # of the newest shell
+        self._digests: Bounded[Path, tuple[tuple[int, int], bytes]] = Bounded(_MOST_FILES)
 
     async def find(self, name: str) -> WebFile | None:
         """The file, as it is now; None where there is none that is to be shown. `name` may begin with a version."""
@@ -120,15 +121,20 @@ class WebFiles:
         return self.version(), route_of(self._folder, path)
 
     def version(self) -> str:
-        """Stands for the names, sizes and times of all files."""
+        """Stands for the names and contents of all files: nodes of one release have one, on whichever machine."""
         digest = hashlib.sha256()
         for path in sorted(self._folder.rglob("*")):
-            found = path.stat()
             if path.is_file():
-                digest.update(
-                    f"{path.relative_to(self._folder)} {found.st_size} {found.st_mtime_ns}\n".encode()
-                )
+                digest.update(f"{path.relative_to(self._folder)}\n".encode() + self._digest(path))
         return digest.hexdigest()[:16]
+
+    def _digest(self, path: Path) -> bytes:
+        found = path.stat()
+        state = (found.st_size, found.st_mtime_ns)
+        known = self._digests.get(path)
+        if known is None or known[0] != state:
+            known = self._digests[path] = (state, hashlib.sha256(path.read_bytes()).digest())
+        return known[1]
 
     def _load_shell(self, route: Route, version: str) -> WebFile | None:
         try:
@@ -166,7 +172,8 @@ class WebFiles:
         return None if text is None else _made(text.encode(), kind, version)
 
     def in_memory(self) -> dict[str, int]:
-        return {"files of the console": len(self._read) + len(self._lasting) + len(self._shells)}
+        held = len(self._read) + len(self._lasting) + len(self._shells) + len(self._digests)
+        return {"files of the console": held}
 
 
 def _read(path: Path, kind: str, state: tuple[int, int]) -> WebFile:

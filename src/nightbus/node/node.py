@@ -49,6 +49,7 @@ from nightbus.node import loop_holds
 from nightbus.node.background_work import BackgroundWork
 from nightbus.node.counted_functions import CountedFunctions
 from nightbus.node.draining import Draining
+from nightbus.node.forgetting import forget_hourly
 from nightbus.node.membership import NodeLoad, real_clock, share_limits
 from nightbus.node.metrics.loop_lag import LoopLag
 from nightbus.node.operations import OperationRegistry
@@ -69,7 +70,6 @@ from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.records import STACK
 from nightbus.stacks.templates.sam import transform_sam
-from nightbus.store.duties import forget_unattended
 from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
 from nightbus.store.vault import SIGNING
@@ -359,7 +359,7 @@ class Node:
         work.add_lasting("stacks", self.stacks.run)
         work.add_duty(self.store, "stack recovery", self.stacks.recover)
         work.add_duty(self.store, "forgetting deleted stacks", self.stacks.forget_deleted_stacks)
-        work.add_duty(self.store, "forgetting duties", lambda: forget_unattended(self.store, self.clock))
+        work.add_duty(self.store, "forgetting duties", lambda: forget_hourly(self.store, self.clock))
 
     async def _start_work_of_services(self) -> None:
         """One service after the other: importing all of them takes 0.2 s, in which first requests are answered."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nightbus.clock import Clock
 from nightbus.counters import Counters
+from nightbus.identity.console_sessions import CODE, SESSION
 from nightbus.node.membership import home_of
 from nightbus.node.metrics.key import METRICS, kept_metrics_key, write_metrics_key
 from nightbus.node.shared_store import CLUSTER_KEY_FILE, TIMELINE_FILE, SharedStore
@@ -153,11 +154,14 @@ async def _vault_key(database: Database, given: str, folder: Path) -> tuple[byte
 async def rotate_key(database: Database, old: str, file: Path) -> None:
     """Seal what the cluster's key `old` opens with the key in `file`, which is made if it is not there.
 
-    Where that has been done already (a command that was killed before it said so) nothing is left to do.
+    Everybody is signed out of the console. Where that has been done already (a command that was killed before it said
+    so) nothing is left to do.
 
     Raises CannotOpenStore, and OSError for the file, which stays: whether a lost connection had committed nobody knows.
     """
     from nightbus.store.postgres import identity
+    from nightbus.store.postgres.feed import delete_kinds
+    from nightbus.store.postgres.retries import until_it_wins
 
     with _said(database):
         connection = await database.connect(name="nightbus rotate-key")
@@ -172,8 +176,14 @@ async def rotate_key(database: Database, old: str, file: Path) -> None:
                     return
                 raise
         new = await asyncio.to_thread(_key_in, file)
+
+        async def rotate() -> None:
+            async with connection.transaction():
+                await identity.rotate(connection, old, new)
+                await delete_kinds(connection, database, (CODE, SESSION))
+
         with _said(database):
-            await identity.rotate(connection, old, new)
+            await until_it_wins(rotate)
     finally:
         await connection.close()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from nightbus.clock import Clock
 from nightbus.store.interface import (
@@ -34,7 +34,6 @@ LEASE_SECONDS = 60.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
 _RENEWAL_SECONDS = LEASE_SECONDS / 3
 _WAIT_SECONDS = 600.0
-_FORGETTING_SECONDS = 3600.0
 
 
 def is_duty(name: QueueName) -> bool:
@@ -79,24 +78,22 @@ async def end_duty(store: Store, name: str) -> None:
     await store.commit(DeleteRecord(SYSTEM, KIND, name), TrimQueue(SYSTEM, _queue(name)))
 
 
-async def forget_unattended(store: Store, clock: Clock) -> None:
-    """A duty itself: forget the duties that nobody had, or waited for, at two looks an hour apart.
+async def forget_unattended(store: Store, clock: Clock, before: Collection[str]) -> set[str]:
+    """Forget the duties that nobody has, or waits for, of those in `before`. Returns the others that nobody has.
 
     They are those of a release that named them otherwise, of what was deleted, and those whose work has ended. Whoever
-    is to have one makes it known again.
+    is to have one makes it known again. A node may be between two leases: so whoever looks does it again after a while,
+    with what this returned.
     """
-    before: set[str] = set()
-    while True:
-        await clock.sleep(_FORGETTING_SECONDS)
-        unattended: set[str] = set()
-        for record in await store.list(SYSTEM, KIND):
-            for item in await store.lease(SYSTEM, _queue(record.key), 1, LEASE_MS):
-                if record.key in before:
-                    await _forget(store, record, item)
-                else:
-                    unattended.add(record.key)
-                    await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
-        before = unattended
+    unattended: set[str] = set()
+    for record in await store.list(SYSTEM, KIND):
+        for item in await store.lease(SYSTEM, _queue(record.key), 1, LEASE_MS):
+            if record.key in before:
+                await _forget(store, record, item)
+            else:
+                unattended.add(record.key)
+                await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
+    return unattended
 
 
 async def _forget(store: Store, record: Record, item: Item) -> None:

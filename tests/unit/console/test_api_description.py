@@ -16,9 +16,7 @@ from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Router, converted
-from nightbus.console.api.session import SessionRoutes
 from nightbus.console.api.values import Answer, Body, Done, Query
-from nightbus.console.sessions import Sessions
 
 
 def described() -> Any:
@@ -35,7 +33,7 @@ def references(value: Any) -> set[str]:
 def test_the_description_is_valid() -> None:
     from openapi_spec_validator import OpenAPIV31SpecValidator
 
-    Api(Sessions())  # its own routes fit as well
+    Api()  # its own routes fit as well
     assert [str(one) for one in OpenAPIV31SpecValidator(described()).iter_errors()] == []
 
 
@@ -55,7 +53,7 @@ def test_every_operation_is_described() -> None:
 def test_the_page_about_the_api_names_every_path_and_no_other() -> None:
     page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     named = set(re.findall(r"`((?:GET|POST|DELETE) /[a-z{}/-]*)`", page.partition("## Live data")[0]))
-    routes = Router([SessionRoutes(Sessions()).routes, *TABLES]).routes
+    routes = Router(TABLES).routes
     assert named == {f"{route.method} {route.path}" for route in routes}
     topics = set(re.findall(r"^\| `([a-z]+)` \|", page.partition("## Live data")[2], re.MULTILINE))
     assert topics == set(TOPICS)

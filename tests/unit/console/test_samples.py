@@ -12,7 +12,6 @@ from nightbus.console.api.application import Api
 from nightbus.console.api.graphs import samples_of
 from nightbus.console.mount import Console
 from nightbus.console.samples import STEP_SECONDS, Samples
-from nightbus.console.sessions import Sessions
 from nightbus.counters import Counters
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.node.node import Node
@@ -63,7 +62,7 @@ async def test_the_first_look_finds_the_samples_since_the_nodes_start() -> None:
     node = Mock(spec=list(vars(_node())), **vars(_node()))
     console = Console()
     console.begin(node)
-    api = Api(Sessions(), console.samples)
+    api = Api(console.samples)
     kept = api.kept.get(node, samples_of)
     assert kept is console.samples
     node.ending.set()

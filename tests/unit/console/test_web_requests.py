@@ -95,6 +95,14 @@ def test_the_cookie_is_named_after_the_port_and_the_scheme() -> None:
     assert list(cookies_of(asgi("h"))) == []
 
 
+def test_the_cookie_of_a_cluster_is_named_after_it_at_each_port() -> None:
+    header = set_cookie(asgi("h"), "v", "c1")[1]
+    assert header == b"nightbus-c1=v; Path=/_nightbus/; HttpOnly; SameSite=Strict"
+    sent = [(b"cookie", b"nightbus-c1=x; nightbus-c2=y; nightbus-4566=z")]
+    assert list(cookies_of(asgi("h", headers=sent), "c1")) == ["x"]
+    assert list(cookies_of(asgi("h", headers=sent, server=("127.0.0.1", 4567)), "c1")) == ["x"]
+
+
 @pytest.mark.parametrize(
     ("host", "endpoint"),
     [

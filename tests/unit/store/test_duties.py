@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from nightbus.clock import VirtualClock
-from nightbus.store.duties import KIND, LEASE_SECONDS, forget_unattended, on_duty
+from nightbus.node.forgetting import forget_hourly
+from nightbus.store.duties import KIND, LEASE_SECONDS, on_duty
 from nightbus.store.interface import SYSTEM, Counts, Store
 
 QUEUE = "duty/sweep"
@@ -142,7 +143,7 @@ async def test_a_duty_that_nobody_has_is_forgotten_and_can_be_had_again(
     await on_duty(store, clock, "renamed", nothing)
     nodes.start("a")
     await nodes.until_working("a")
-    looking = functools.partial(forget_unattended, store, clock)
+    looking = functools.partial(forget_hourly, store, clock)
     nodes.tasks["looking"] = asyncio.create_task(on_duty(store, clock, "looking", looking))
     async with asyncio.timeout(10):
         while await store.get(SYSTEM, KIND, "renamed") is not None:

@@ -36,6 +36,7 @@ def rotate_cluster_key(settings: Settings, file: Path) -> None:
     print(
         "Nodes that run go on. Each needs the new key when it starts again: --cluster-key-file or NIGHTBUS_CLUSTER_KEY."
     )
+    print("Everybody is signed out of the web console.")
     if file.stat().st_mode & 0o077:
         print(f"Others can read {file}: chmod 600 {file}")
     left = settings.data / CLUSTER_KEY_FILE

@@ -22,6 +22,12 @@ def open_console(settings: Settings, *, only_print: bool) -> None:
         print(f"From another machine: {settings.endpoint}{path}")
 
 
+def sign_everybody_out(settings: Settings) -> None:
+    """Raises CommandFailed, NotRunning."""
+    post_as_operator(settings, "api/sessions/delete", {})
+    print("Nobody is signed in to the console any more.")
+
+
 def _opens(link: str) -> bool:
     import webbrowser
 

@@ -12,7 +12,8 @@ import hmac
 
 from nightbus.aws.errors import AwsError
 from nightbus.console.cookies import cookies_of
-from nightbus.console.sessions import Session, Sessions
+from nightbus.console.sessions import cluster_mark
+from nightbus.identity.console_sessions import ConsoleSessions, Session
 from nightbus.node.admin.operator import require_operator
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.operator_key import OPERATOR_HEADER
@@ -22,26 +23,25 @@ _READS = ("GET", "HEAD")
 _COMMAND = "nightbus console"
 
 
-def session_of(request: AdminRequest, sessions: Sessions) -> Session | None:
+async def session_of(request: AdminRequest, sessions: ConsoleSessions) -> Session | None:
     """The session whose cookie the request has, where its browser sent it for the console's own page."""
     site = request.header("sec-fetch-site")
     if site not in (b"", b"same-origin") and not (site == b"none" and request.method in _READS):
         return None
-    now = request.node.clock.now_ms()
-    for cookie in cookies_of(request.asgi):
-        session = sessions.find(cookie, now)
+    for cookie in cookies_of(request.asgi, cluster_mark(request)):
+        session = await sessions.find(cookie)
         if session is not None:
             return session
     return None
 
 
-def admit(request: AdminRequest, sessions: Sessions) -> Session | None:
+async def admit(request: AdminRequest, sessions: ConsoleSessions) -> Session | None:
     """Return the session of a caller that may go on, None for one without. Raises AwsError for any other caller."""
     if request.header(OPERATOR_HEADER):
         require_operator(request, _COMMAND)
         return None
     reads = request.method in _READS
-    session = session_of(request, sessions)
+    session = await session_of(request, sessions)
     if session is None:
         if reads and request.node.dev_credentials and not request.header("sec-fetch-site"):
             return None

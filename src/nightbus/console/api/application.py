@@ -21,12 +21,14 @@ from nightbus.console.api.modules import TABLES
 from nightbus.console.api.openapi import describe
 from nightbus.console.api.request import ApiRequest, KeptObjects
 from nightbus.console.api.routing import Route, Router, converted
-from nightbus.console.api.session import SIGN_IN, SessionRoutes
+from nightbus.console.api.session import SIGN_IN
 from nightbus.console.api.values import ApiError, EventStream, WithHeaders, check_texts, encoded
 from nightbus.console.headers import API_HEADERS
 from nightbus.console.mount import API
 from nightbus.console.samples import Samples
-from nightbus.console.sessions import Session, Sessions
+from nightbus.console.sessions import sessions_of
+from nightbus.gateway.failure_log import error_of
+from nightbus.identity.console_sessions import Session
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.node import Node
 
@@ -37,10 +39,8 @@ _OPEN = (_DESCRIPTION, SIGN_IN)  # what anybody may ask whom the gate admits
 
 
 class Api:
-    def __init__(self, sessions: Sessions, samples: Samples | None = None) -> None:
-        self._sessions = sessions
-        own = SessionRoutes(sessions)
-        self._router = Router([own.routes, *TABLES])
+    def __init__(self, samples: Samples | None = None) -> None:
+        self._router = Router(TABLES)
         self.kept = KeptObjects()
         if samples is not None:
             self.kept.keep(samples.node, samples_of, samples)
@@ -57,15 +57,17 @@ class Api:
         except AwsError as error:
             await _send_error(request, error)
         except Exception as failure:
-            request_id = new_request_id()
+            request_id, told = new_request_id(), error_of(failure)
             request.node.gateway.tell_failure(f"API: {request.method} {path[:100]}", request_id, failure)
-            text = f"The node has failed; its log has the reason under {request_id}."
-            await _send_error(request, AwsError("InternalFailure", text, 500))
+            if told.status == 500:
+                text = f"The node has failed; its log has the reason under {request_id}."
+                told = AwsError("InternalFailure", text, 500)
+            await _send_error(request, told)
 
     async def _answer(self, request: AdminRequest, path: str) -> None:
         session: Session | None = None
         if (request.method, path) not in _OPEN:
-            session = admit(request, self._sessions)
+            session = await admit(request, self.kept.get(request.node, sessions_of))
         if (request.method, path) == _DESCRIPTION:
             await _send(request, 200, self._described())
             return
@@ -150,7 +152,7 @@ async def _send_stream(request: AdminRequest, node: Node, stream: EventStream) -
     sending = asyncio.create_task(_send_messages(request, stream))
     ends = [asyncio.create_task(_closed(request)), asyncio.create_task(node.ending.wait())]
     try:
-        while not sending.done() and not any(end.done() for end in ends) and stream.still():
+        while not sending.done() and not any(end.done() for end in ends) and await stream.still():
             await asyncio.wait({sending, *ends}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (sending, *ends):

@@ -15,6 +15,7 @@ from nightbus.console.api.live_topics import TOPICS, LiveQuery, Positions, Topic
 from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import EventStream
+from nightbus.console.sessions import sessions_of
 from nightbus.node.node import Node
 
 _BEAT_SECONDS = 10.0  # a line that says nothing, so that either side notices when the other is gone
@@ -64,9 +65,12 @@ async def live(request: ApiRequest, query: LiveQuery) -> EventStream:
     except BaseException:
         close()
         raise
-    session = request.session
-    messages = _messages(topics, positions)
-    return EventStream(messages, lambda: session is None or not session.ended, close)
+    session, sessions = request.session, request.kept(sessions_of)
+
+    async def still() -> bool:
+        return session is None or await sessions.stands(session)
+
+    return EventStream(_messages(topics, positions), still, close)
 
 
 async def _messages(topics: dict[str, Topic], positions: Positions) -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from nightbus.console.api import (
     patterns,
     queues,
     refusals,
+    session,
     stacks,
     test_events,
 )
@@ -39,6 +40,7 @@ TABLES: tuple[Routes, ...] = (
     patterns.ROUTES,
     queues.ROUTES,
     refusals.ROUTES,
+    session.ROUTES,
     stacks.ROUTES,
     test_events.ROUTES,
 )

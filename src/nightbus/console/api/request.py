@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nightbus.aws.calls import Call, Caller, Scope
-from nightbus.console.sessions import Session
+from nightbus.identity.console_sessions import Session
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.node import Node
 from nightbus.services.context import Platform

@@ -12,7 +12,8 @@ from nightbus.console.api.request import ApiRequest
 from nightbus.console.api.routing import Routes
 from nightbus.console.api.values import Answer, Body, Done, WithHeaders
 from nightbus.console.cookies import cookies_of, set_cookie
-from nightbus.console.sessions import LINK_MS, Sessions
+from nightbus.console.sessions import cluster_mark, sessions_of
+from nightbus.identity.console_sessions import LINK_MS
 from nightbus.node.admin.operator import require_operator
 
 SIGN_IN = ("POST", "/session")
@@ -56,48 +57,42 @@ class Scopes(Answer, frozen=True):
     scopes: list[ScopeInfo]
 
 
-class SessionRoutes:
-    """The handlers that need the sessions."""
+async def sign_in(request: ApiRequest, body: SignInBody) -> WithHeaders[Done]:
+    """Sign in by the code of a link, which is used up.
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-        self.routes: Routes = {
-            "GET /session": read_session,
-            "POST /session": self.sign_in,
-            "DELETE /session": self.sign_out,
-            "POST /session/codes": self.make_code,
-            "GET /scopes": list_scopes,
-        }
+    The answer sets the session's cookie.
+    """
+    if request.http.header("sec-fetch-site") not in (b"", b"same-origin"):
+        raise AwsError("AccessDenied", "Only the node's own page may sign in.", 403)
+    done = await request.kept(sessions_of).sign_in(body.code)
+    if done is None:
+        text = "This link was used already, or is older than a minute. nightbus console makes a new one."
+        raise AwsError("InvalidCode", text, 403)
+    return WithHeaders(Done(), [_cookie(request, done[0])])
 
-    async def sign_in(self, request: ApiRequest, body: SignInBody) -> WithHeaders[Done]:
-        """Sign in by the code of a link, which is used up.
 
-        The answer sets the session's cookie.
-        """
-        if request.http.header("sec-fetch-site") not in (b"", b"same-origin"):
-            raise AwsError("AccessDenied", "Only the node's own page may sign in.", 403)
-        done = self._sessions.sign_in(body.code, request.now_ms())
-        if done is None:
-            text = "This link was used already, or is older than a minute. nightbus console makes a new one."
-            if request.http.settings.store is not None:
-                text = (
-                    "This link was used already, is older than a minute, or was made by another node: open the console "
-                    "at the address of a node, not through a load balancer. nightbus console makes a new link."
-                )
-            raise AwsError("InvalidCode", text, 403)
-        return WithHeaders(Done(), [set_cookie(request.http.asgi, done[0])])
+async def sign_out(request: ApiRequest) -> WithHeaders[Done]:
+    """End the session."""
+    for cookie in cookies_of(request.http.asgi, cluster_mark(request.http)):
+        await request.kept(sessions_of).sign_out(cookie)
+    return WithHeaders(Done(), [_cookie(request, "")])
 
-    async def sign_out(self, request: ApiRequest) -> WithHeaders[Done]:
-        """End the session."""
-        for cookie in cookies_of(request.http.asgi):
-            self._sessions.sign_out(cookie)
-        return WithHeaders(Done(), [set_cookie(request.http.asgi, "")])
 
-    async def make_code(self, request: ApiRequest) -> SignInCode:
-        """Make the code of a link that signs in once; only for the operator key."""
-        require_operator(request.http, "nightbus console")
-        now = request.now_ms()
-        return SignInCode(code=self._sessions.new_code(now), expires=now + LINK_MS)
+async def sign_everybody_out(request: ApiRequest) -> WithHeaders[Done]:
+    """End all sessions of the console, one's own too, at all nodes, and the links that nobody has opened yet."""
+    await request.kept(sessions_of).sign_everybody_out()
+    return WithHeaders(Done(), [_cookie(request, "")])
+
+
+async def make_code(request: ApiRequest) -> SignInCode:
+    """Make the code of a link that signs in once; only for the operator key."""
+    require_operator(request.http, "nightbus console")
+    code = await request.kept(sessions_of).new_code()
+    return SignInCode(code=code, expires=request.now_ms() + LINK_MS)
+
+
+def _cookie(request: ApiRequest, value: str) -> tuple[bytes, bytes]:
+    return set_cookie(request.http.asgi, value, cluster_mark(request.http))
 
 
 async def read_session(request: ApiRequest) -> SessionInfo:
@@ -133,3 +128,12 @@ async def list_scopes(request: ApiRequest) -> Scopes:
 
 
 _KINDS = ("cloudformation/stack", "lambda/function", "events/rule", "events/bus", "sqs/queue", "sns/topic")
+
+ROUTES: Routes = {
+    "GET /session": read_session,
+    "POST /session": sign_in,
+    "DELETE /session": sign_out,
+    "POST /session/codes": make_code,
+    "POST /sessions/delete": sign_everybody_out,
+    "GET /scopes": list_scopes,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -73,7 +73,7 @@ class EventStream:
     called at the end."""
 
     messages: AsyncIterator[bytes]
-    still: Callable[[], bool]
+    still: Callable[[], Awaitable[bool]]
     close: Callable[[], None]
 
 

@@ -30,6 +30,7 @@ from nightbus.store.postgres.link import Link, LinkLost, channel
 from nightbus.store.postgres.retries import until_it_wins
 from nightbus.store.postgres.wake_ups import WakeUps
 from nightbus.store.postgres.work import NOTHING, Work
+from nightbus.store.scopes import scope_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -52,6 +53,7 @@ WITH next AS (UPDATE feed SET seq = seq + 1 RETURNING seq),
               RETURNING seq)
 SELECT seq FROM kept
 """
+_DELETE_KINDS = "DELETE FROM record WHERE kind = ANY($1::text[]) RETURNING scope, kind, key"
 _NOTE_AND_NOTIFY = _NOTE.replace(
     "SELECT seq FROM", "SELECT seq, pg_notify($3, seq::text || ' ' || $1::text) FROM"
 )
@@ -237,6 +239,21 @@ class Changes:
             with contextlib.suppress(LinkLost):
                 async with self._link.using() as connection:
                     await until_it_wins(partial(connection.execute, _FORGET, self._told - KEPT_CHANGES))
+
+
+async def delete_kinds(connection: asyncpg.Connection, database: Database, kinds: Sequence[str]) -> None:
+    """From beside the nodes, as the last statements of a transaction: delete all records of these kinds.
+
+    All nodes hear of it, as of each other's commits.
+    """
+    rows = await connection.fetch(_DELETE_KINDS, list(kinds))
+    if rows:
+        names = [[*scope_of(row["scope"]), row["kind"], row["key"].decode()] for row in rows]
+        packed = orjson.dumps(names)
+        if database.polls:
+            await connection.execute(_NOTE, 0, packed)
+        else:
+            await connection.execute(_NOTE_AND_NOTIFY, 0, packed, channel(database, "changes"))
 
 
 def _record_name(parts: Sequence[str]) -> RecordName:
