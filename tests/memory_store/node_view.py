@@ -184,7 +184,7 @@ class MemoryStore:
             found = sorted(self._entries(scope, logs, wanted), key=lambda entry: entry.offset)
         else:
             found = [entry for name in dict.fromkeys(logs) for entry in self._entries(scope, name, wanted)]
-            found.sort(key=lambda entry: (entry.time, entry.offset))
+            found.sort(key=lambda entry: (entry.time, entry.offset, entry.log))
         await self._let_others_go_on()
         return (found[::-1] if backwards else found)[:limit]
 

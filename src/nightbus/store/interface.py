@@ -175,7 +175,8 @@ class Store(Protocol):
         backwards: bool = False,
     ) -> builtins.list[Entry]:
         """Entries of one log in order of offset (`after` < offset; with `backwards` descending, `after` > offset
-        where it is not 0), or of several logs merged by (time, offset).
+        where it is not 0), or of several logs merged by (time, offset, log). Offsets of one log say what came first; an
+        entry of another log may have the same one, and the same time.
 
         `since` <= time < `until` in UTC ms; `key` selects the entries appended under that key.
         """

@@ -30,8 +30,10 @@ from nightbus.console.api.event_rows import (
 )
 from nightbus.console.api.values import encoded
 from nightbus.delivery.history import DeliveryNote
-from nightbus.store.interface import Append
+from nightbus.store.interface import Append, Store
+from nightbus.store.postgres.store import PostgresStore
 from nightbus.store.sqlite.store import SqliteStore
+from postgres_nodes import new_database
 
 SCOPE = Scope("000000000000", "us-east-1")
 NOW = 1_800_000_000_000
@@ -56,12 +58,12 @@ def entry(bus: str, time: int, *numbers: int, notes: bytes = b"") -> Append:
     return Append(SCOPE, f"bus/{bus}", time, b"\n".join(lines))
 
 
-async def search(store: SqliteStore, **query: Any) -> EventList:
+async def search(store: Store, **query: Any) -> EventList:
     request: Any = SimpleNamespace(store=store, scope=SCOPE)
     return await find_events(request, msgspec.convert(query, EventQuery))
 
 
-async def all_pages(store: SqliteStore, **query: Any) -> tuple[list[str], int]:
+async def all_pages(store: Store, **query: Any) -> tuple[list[str], int]:
     found, pages, token = [], 0, ""
     while True:
         page = await search(store, **query, next=token)
@@ -80,6 +82,20 @@ async def test_each_event_of_one_moment_is_seen_once(store: SqliteStore, limit: 
         await store.commit(entry("ab"[number % 2], NOW, 2 * number, 2 * number + 1))
     found, _ = await all_pages(store, limit=limit)
     assert found == [f"e{number}" for number in range(119, -1, -1)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+async def test_events_of_buses_that_count_by_themselves_are_seen_once(limit: int) -> None:
+    """An application that puts an event to each of two buses at a time gives both one time and one offset."""
+    async with new_database() as database:
+        store = await PostgresStore.open(database, SystemClock())
+        for number in range(6):
+            await store.commit(
+                *[entry(bus, NOW + number // 2, 10 * number + at) for at, bus in enumerate("bca")]
+            )
+        found, _ = await all_pages(store, limit=limit)
+        assert found == [f"e{10 * number + at}" for number in range(5, -1, -1) for at in (1, 0, 2)]
+        await store.close()
 
 
 async def test_a_commit_that_came_later_with_an_earlier_time_is_seen(store: SqliteStore) -> None:

@@ -67,16 +67,17 @@ class EventList(Answer, frozen=True):
 
 
 class _Place(NamedTuple):
-    """An event's place in the history: its time, and the offset and the number in it of its entry."""
+    """An event's place in the history: the time, the offset and the bus of its entry, and its number in that. Buses
+    count by themselves, so entries of two may have one offset."""
 
     time: int
     offset: int
+    bus: str
     number: int
 
 
 class _Found(NamedTuple):
     place: _Place
-    bus: str
     head: Head
     notes: list[DeliveryNote]
 
@@ -143,8 +144,7 @@ class _Search:
                 self._scope, logs, since=query.after, until=until, limit=self._size, backwards=True
             )
             self._ended = len(entries) < self._size
-            oldest = (entries[-1].time, entries[-1].offset) if entries else None
-            if self._ended or place is None or (oldest is not None and oldest < place[:2]):
+            if self._ended or place is None or _place_of_entry(entries[-1])[:3] < place[:3]:
                 break
             self._size *= 2  # all of them are of one moment, and known
         average = max(1, sum(len(entry.data) for entry in entries) // max(1, len(entries)))
@@ -154,24 +154,22 @@ class _Search:
     def _look(self, entries: Sequence[Entry]) -> _Piece:
         piece = _Piece([])
         for entry in entries:
-            if self._place is not None and (entry.time, entry.offset) > self._place[:2]:
+            first = _place_of_entry(entry)
+            if self._place is not None and first[:3] > self._place[:3]:
                 continue
-            if (entry.time, entry.offset) != (self._place or ())[:2] and not self._filter.may_be_in(
-                entry.data
-            ):
-                piece.last = _Place(entry.time, entry.offset, 0)
+            if first[:3] != (self._place or ())[:3] and not self._filter.may_be_in(entry.data):
+                piece.last = first
                 piece.looked += entry.data.count(b"\n") // 2 + 1
                 continue
-            bus = entry.log.removeprefix(history_log(""))
             for number, (text, line) in reversed(list(enumerate(events_in(entry.data)))):
-                place = _Place(entry.time, entry.offset, number)
+                place = first._replace(number=number)
                 if self._place is not None and place >= self._place:
                     continue
                 piece.last = place
                 piece.looked += 1
                 head = self._filter.head(text)
                 if head is not None:
-                    piece.found.append(_Found(place, bus, head, notes_in(line)))
+                    piece.found.append(_Found(place, head, notes_in(line)))
         return piece
 
     async def _rows(self, found: Sequence[_Found], most: int) -> list[tuple[_Place, EventRow]]:
@@ -191,14 +189,15 @@ class _Search:
 
     async def _with_states(self, found: Sequence[_Found]) -> list[tuple[_Place, EventRow]]:
         outcomes = {}
-        for bus in {one.bus for one in found}:
-            queued = [one for one in found if one.bus == bus and _is_queued(one)]
+        for bus in {one.place.bus for one in found}:
+            queued = [one for one in found if one.place.bus == bus and _is_queued(one)]
             if queued:
                 outcomes[bus] = await self._outcomes(bus, queued)
         rows = []
         for one in found:
-            known = outcomes.get(one.bus, {}).get(one.head.id)
-            rows.append((one.place, row_of(one.head, one.place.time, one.bus, one.notes, known)))
+            bus = one.place.bus
+            known = outcomes.get(bus, {}).get(one.head.id)
+            rows.append((one.place, row_of(one.head, one.place.time, bus, one.notes, known)))
         return [pair for pair in rows if self._query.state in ("", pair[1].state)]
 
     async def _outcomes(self, bus: str, queued: Sequence[_Found]) -> dict[str, dict[Target, str]]:
@@ -226,6 +225,10 @@ def _is_queued(found: _Found) -> bool:
     return any(note.name is None for note in found.notes)
 
 
+def _place_of_entry(entry: Entry) -> _Place:
+    return _Place(entry.time, entry.offset, entry.log.removeprefix(history_log("")), 0)
+
+
 def _token(place: _Place) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
 
@@ -236,7 +239,9 @@ def _place_of(token: str) -> _Place | None:
         return None
     try:
         place = msgspec.json.decode(base64.urlsafe_b64decode(token), type=_Place)
-        if all(0 <= one <= LATEST for one in place):  # as the store can hold
+        if all(
+            0 <= one <= LATEST for one in (place.time, place.offset, place.number)
+        ):  # as the store can hold
             return place
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         pass

@@ -65,10 +65,20 @@ async def tail(platform: Platform, selection: Selection) -> AsyncIterator[dict[s
     quiet = 0.0
     while True:
         entries = await _next(platform, selection, position)
-        lines = [line for entry in entries async for line in _lines(platform, selection, entry, yielded_ids)]
-        for line in lines:
-            yield line
-        if lines:
+        is_quiet = True
+        ahead: list[Entry] = []  # outcomes whose event is still to come
+        for entry in entries:
+            if entry.log.startswith(outcome_log("")) and entry.key not in yielded_ids:
+                ahead.append(entry)
+                continue
+            async for line in _lines(platform, selection, entry, yielded_ids):
+                is_quiet = False
+                yield line
+        for entry in ahead:
+            async for line in _lines(platform, selection, entry, yielded_ids):
+                is_quiet = False
+                yield line
+        if not is_quiet:
             quiet = 0.0
         elif quiet >= _BEAT_SECONDS:
             quiet = 0.0
@@ -79,8 +89,9 @@ async def tail(platform: Platform, selection: Selection) -> AsyncIterator[dict[s
 
 
 async def _next(platform: Platform, selection: Selection, position: _Position) -> list[Entry]:
-    """What came to the logs since, the oldest first, and of one log in its order. What became of an event comes behind
-    the event: its log is read first, and stands behind where the times are the same."""
+    """What came to the logs since, the oldest first, and of one log in its order. Where the outcome of a delivery is
+    among it, its event is too, or was before: outcomes are read first. It may stand before the event where it is of
+    another node, whose clock differs by milliseconds."""
     store, names = platform.store, []
     for prefix in (history_log(""), outcome_log("")):
         if selection.bus:

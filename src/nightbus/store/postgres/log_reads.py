@@ -28,11 +28,12 @@ _NUMBER = "(SELECT id FROM name WHERE scope = $1 AND kind = 'log' AND name = $2)
 
 
 class _Place(NamedTuple):
-    """Of an entry, in the order in which logs are merged; `log` is the log's number."""
+    """Of an entry, in the order in which logs are merged. Logs count by themselves, so two may have one position."""
 
     time: int
     position: int
-    log: int
+    log: str
+    number: int  # the log's
 
 
 async def entries(reader: Reader, scope: Scope, name: str, selection: Range) -> list[Entry]:
@@ -59,7 +60,7 @@ SELECT entry.position, time, data, key FROM chosen JOIN entry
 
 
 async def merged_entries(reader: Reader, scope: Scope, names: Sequence[str], selection: Range) -> list[Entry]:
-    """The entries of several logs by (time, offset)."""
+    """The entries of several logs by (time, offset, log)."""
     numbers = await reader.fetch(
         "SELECT id, name FROM name WHERE scope = $1 AND kind = 'log' AND name = ANY($2::text[])",
         scope_text(scope),
@@ -70,25 +71,25 @@ async def merged_entries(reader: Reader, scope: Scope, names: Sequence[str], sel
     rows = await reader.fetch(
         "SELECT entry.log, entry.position, time, data, key FROM unnest($1::bigint[], $2::bigint[])"
         " AS place (log, position) JOIN entry ON entry.log = place.log AND entry.position = place.position",
-        [place.log for place in places],
+        [place.number for place in places],
         [place.position for place in places],
     )
     found = [Entry(logs[log], position, time, data, original(key)) for log, position, time, data, key in rows]
-    return sorted(found, key=lambda entry: (entry.time, entry.offset), reverse=selection.backwards)
+    return sorted(found, key=lambda entry: (entry.time, entry.offset, entry.log), reverse=selection.backwards)
 
 
 async def _merged_places(reader: Reader, logs: Mapping[int, str], selection: Range) -> list[_Place]:
     """Where the entries are: first a few of each log, then more of those logs that are not read far enough."""
-    outermost = _Place(_LARGEST, _LARGEST, 0) if selection.backwards else _Place(_SMALLEST, _SMALLEST, 0)
-    reached = dict.fromkeys(logs, outermost)
+    outermost = _LARGEST if selection.backwards else _SMALLEST
+    reached = {log: _Place(outermost, outermost, name, log) for log, name in logs.items()}
     number = min(selection.limit, max(_FEWEST, 2 * selection.limit // max(1, len(logs))))
     places: list[_Place] = []
     while reached and selection.limit > 0:
         rows = await _places(reader, reached, selection, number)
         counts = dict.fromkeys(reached, 0)
         for row in rows:  # of each log in its order
-            counts[row.log] += 1
-            reached[row.log] = row
+            counts[row.number] += 1
+            reached[row.number] = row
         places = sorted(places + rows, reverse=selection.backwards)[: selection.limit]
         reached = {
             log: place
@@ -126,7 +127,7 @@ async def _places(
         number,
         *values,
     )
-    return [_Place(*row) for row in rows]
+    return [_Place(time, position, reached[log].log, log) for time, position, log in rows]
 
 
 _PLACES = """
