@@ -1,7 +1,8 @@
 """Templates of all types end in a plan, a refusal or a stack that can be deleted, whatever is wrong with them.
 
 `NIGHTBUS_FUZZ_FAMILIES=1000 pytest --timeout 0 -n 0 tests/unit/stacks/test_template_families.py` tries some 60
-templates with parameters for each family. `NIGHTBUS_FUZZ_TALLY` names a file to which the counts of these are added.
+templates with parameters for each family. `NIGHTBUS_FUZZ_SETS` says with how many sets of parameters each template is
+planned, 4 unless it is set. `NIGHTBUS_FUZZ_TALLY` names a file to which the counts of these are added.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from template_fuzz.tally import Tally
 from template_fuzz.trial import Trials
 
 _FAMILIES = int(os.environ.get("NIGHTBUS_FUZZ_FAMILIES", "12"))
+_SETS = int(os.environ.get("NIGHTBUS_FUZZ_SETS", "4"))
 _TALLY = os.environ.get("NIGHTBUS_FUZZ_TALLY")
 
 
@@ -30,7 +32,7 @@ def trials() -> Iterator[Trials]:
     node, tally = FuzzNode(), Tally()
     node.open()
     try:
-        yield Trials(node, tally, variants=10, sets=4, lives=8)
+        yield Trials(node, tally, variants=10, sets=_SETS, lives=8)
     finally:
         node.close()
         if _TALLY:
