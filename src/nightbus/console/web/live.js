@@ -79,7 +79,7 @@ async function run(stream) {
     first = false
     try {
       const status = await read(stream)
-      if (status === 401 && current === stream) tellSignedOut()  // the session ended, or the node was started anew
+      if (status === 401 && current === stream) tellSignedOut()  // the session ended
       if (status >= 400 && status < 500 && status !== TOO_MANY) return current === stream && become('lost')
     } catch { /* the connection is lost, or let go */ }
     if (current !== stream) return

@@ -59,13 +59,19 @@ class Database:
         return f"{parts.scheme}://{host}{parts.path}"
 
     async def connect(
-        self, *, name: str = "nightbus", statement_seconds: float = _STATEMENT_SECONDS
+        self,
+        *,
+        name: str = "nightbus",
+        statement_seconds: float = _STATEMENT_SECONDS,
+        though_silent: bool = False,
     ) -> asyncpg.Connection:
-        """One connection outside of any pool. `statement_seconds`: how long a statement may take.
+        """One connection outside of any pool. `statement_seconds`: how long a statement may take; `though_silent`: try
+        to connect also while the database is known to answer nothing.
 
         Raises asyncpg.PostgresError, OSError (FormerPrimary is one), TimeoutError.
         """
-        return await self.primaries.connect(self._connecting(name, statement_seconds))
+        connect = self._connecting(name, statement_seconds)
+        return await self.primaries.connect(connect, though_silent=though_silent)
 
     async def look_for_newer_primary(self) -> None:
         """Where the URL names several servers: until cancelled, find out which one was promoted."""

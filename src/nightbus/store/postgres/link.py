@@ -111,7 +111,7 @@ class Link:
         async with self._using:
             async with asyncio.timeout(2 * STATEMENT_SECONDS):
                 connection = await self._database.connect(
-                    name="nightbus link", statement_seconds=STATEMENT_SECONDS
+                    name="nightbus link", statement_seconds=STATEMENT_SECONDS, though_silent=True
                 )
             try:
                 # Nothing that goes by this connection has to outlast a crash of the database.

@@ -9,7 +9,8 @@ Where the database was away all heartbeats are old. So a node judges others only
 long as it takes to be dead.
 
 A server or a network that says nothing more breaks no connection. So a node whose heartbeats were not answered for five
-seconds cuts those that it has: what waited for an answer is refused, and clients ask another node.
+seconds cuts those that it has, and until one is answered only the link connects: what waited is refused, and clients
+ask another node. A refusal is an answer, and a node that stood still itself has waited for none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import orjson
 from nightbus import __version__
 from nightbus.clock import Clock
 from nightbus.store.postgres.clock import ClusterClock
+from nightbus.store.postgres.failures import is_lack_of_room
 from nightbus.store.postgres.feed import Changes
 from nightbus.store.postgres.link import Link, LinkLost, channel
 from nightbus.store.postgres.node_work import NodeWork, work_by_node
@@ -125,7 +127,7 @@ class Nodes:
         self._link = link
         self._changes = changes
         self._polls = database.polls
-        self._cut_older = database.primaries.cut_older
+        self._primaries = database.primaries
         self._channel = channel(database, "nodes")
         self._clock = clock
         self._started = 0
@@ -133,6 +135,7 @@ class Nodes:
         self._cutting: asyncio.Task[None] | None = None
         self._beat_now = asyncio.Event()
         self._last_beat = 0.0
+        self._answered = 0.0  # when the server has last said something to a heartbeat
         self._steady_since = 0.0
         self._beats = 0
         self._next_beat = BEAT_SECONDS
@@ -221,6 +224,7 @@ class Nodes:
         )  # fmt: skip
         self._changes.node = await until_it_wins(register)
         self._steady_since = self._last_beat = asyncio.get_running_loop().time()
+        self._note_answer()
 
     async def _keep_beating(self) -> None:
         while True:
@@ -231,19 +235,31 @@ class Nodes:
             self._next_beat = BEAT_SECONDS
             try:
                 await self._beat()
-            except LinkLost:
+            except LinkLost as lost:
                 self._next_beat = BEAT_SECONDS / 4
+                if lost.__cause__ is not None and is_lack_of_room(lost.__cause__):
+                    self._note_answer()
             except Exception:
+                self._note_answer()
                 log.exception("this node cannot send its heartbeat now")
 
     async def _cut_in_silence(self) -> None:
         """Cut old connections while heartbeats are not answered: one that was made meanwhile works."""
         now = asyncio.get_running_loop().time
         while True:
-            silent = now() - self._last_beat
+            looked = now()
+            silent = looked - self._answered
             if silent >= _SILENT_SECONDS:
-                self._cut_older(now() - _SILENT_SECONDS)
-            await asyncio.sleep(max(BEAT_SECONDS / 2, _SILENT_SECONDS - silent))
+                self._primaries.is_silent = True
+                self._primaries.cut_older(_SILENT_SECONDS)
+            pause = max(BEAT_SECONDS / 2, _SILENT_SECONDS - silent)
+            await asyncio.sleep(pause)
+            if now() - looked - pause > _LATE_SECONDS:  # this process was stopped, or its machine slept
+                self._answered = now()
+
+    def _note_answer(self) -> None:
+        self._answered = asyncio.get_running_loop().time()
+        self._primaries.is_silent = False
 
     async def _beat(self) -> None:
         async with self._link.using() as connection:
@@ -270,6 +286,7 @@ class Nodes:
         if at - self._last_beat > _LATE_SECONDS:
             self._steady_since = at
         self._last_beat = at
+        self._note_answer()
         self._beats += 1
 
     def _note_draining(self, draining: bool) -> None:

@@ -44,21 +44,29 @@ class Primaries:
         self._current: Server | None = None
         self._choosing = asyncio.Lock()
         self._made: weakref.WeakKeyDictionary[asyncpg.Connection, float] = weakref.WeakKeyDictionary()
+        self.is_silent = False  # it answers nothing now, as far as `nodes` knows
 
     @property
     def current(self) -> Server | None:
         """Of several servers the one to which `connect` has led last."""
         return self._current
 
-    async def connect(self, connect: Connect) -> asyncpg.Connection:
-        """Connect to the primary. Raises FormerPrimary, and what `connect` does."""
+    async def connect(self, connect: Connect, *, though_silent: bool = False) -> asyncpg.Connection:
+        """Connect to the primary. Raises FormerPrimary, what `connect` does, and ConnectionError where it is silent.
+
+        Of all who wait for a connection only a few try to make one at a time, each for seconds: so while the primary is
+        silent one alone tries it, with `though_silent`.
+        """
+        if self.is_silent and not though_silent:
+            raise ConnectionError("the database does not answer")
         connection = await self._connect(connect)
         self._made[connection] = time.monotonic()
         return connection
 
-    def cut_older(self, than: float) -> None:
-        """Cut the connections that were made before a moment of the monotonic clock. Whoever waits for an answer over
-        one of them hears that it was lost."""
+    def cut_older(self, seconds: float) -> None:
+        """Cut the connections that were made that long ago, and before. Whoever waits for an answer over one of them
+        hears that it was lost."""
+        than = time.monotonic() - seconds
         for connection, made in list(self._made.items()):
             if made <= than and not connection.is_closed():
                 connection.terminate()

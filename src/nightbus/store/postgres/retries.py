@@ -26,7 +26,7 @@ T = TypeVar("T")
 _MOST_ATTEMPTS = 20
 _PATIENCE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds, between attempts
-_AWAY = "The database cannot be reached."
+_AWAY = "The database cannot be reached: {}"
 
 
 async def repeated(work: Callable[[], Awaitable[T]]) -> T:
@@ -66,6 +66,6 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             if not is_outage(failure) and not is_tried_again(failure):
                 raise
             if time.monotonic() > give_up:
-                raise StoreUnavailable(_AWAY) from failure
+                raise StoreUnavailable(_AWAY.format(str(failure) or type(failure).__name__)) from failure
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
