@@ -19,9 +19,16 @@ def environments(pid: int) -> list[list[int]]:
             found.setdefault(namespace, []).append(each)
         elif _parent(each) in zygotes:
             found.setdefault(f"alone {each}", []).append(each)
-    # One process alone in its namespace keeps those of the next environment.
+    # One process alone in its namespace keeps those of the next environment, as does one that waits for it.
     separate = [group for name, group in found.items() if not name.startswith("alone") and len(group) > 1]
-    return separate or list(found.values())
+    return [group for group in separate if not all(map(_is_silent, group))] or list(found.values())
+
+
+def _is_silent(pid: int) -> bool:
+    """Whether it writes to no pipe: a function's output is one."""
+    with contextlib.suppress(OSError):
+        return not str(Path(f"/proc/{pid}/fd/1").readlink()).startswith("pipe:")
+    return True
 
 
 def _namespace(pid: int) -> str:

@@ -7,23 +7,19 @@ extensions or a network of its own) from the socket that it is given, answers ea
 and tells of every process that ended. When the socket closes, it and all that it forked end.
 """
 
-import ctypes
 import gc
 import importlib
 import importlib.util
 import json
 import os
 import random
-import resource
 import select
 import signal
 import socket
 import sys
 import time
 
-PR_SET_PDEATHSIG = 1
 MOST_DESCRIPTORS = 4  # that come with one request
-PR_SET_CHILD_SUBREAPER = 36
 PRELOADED = (
     "logging",
     "urllib.request",
@@ -48,8 +44,6 @@ SDK = ("boto3", "botocore")  # of these: not where the node's settings or memory
 LOG_VARIABLES = ("AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL")
 READS_LOG_VARIABLES = "awslambdaric.bootstrap"
 
-libc = ctypes.CDLL(None, use_errno=True)
-
 
 def neighbour(name):
     """A file or a package beside this one, under no name that a function's own module could have."""
@@ -69,17 +63,21 @@ isolation = neighbour("isolation")
 linux = importlib.import_module(isolation.__name__ + ".linux")
 orphans = importlib.import_module(isolation.__name__ + ".orphans")
 sandbox = importlib.import_module(isolation.__name__ + ".sandbox")
+copied_pages = neighbour("copied_pages")
+debug_wait = neighbour("debug_wait")
+forked_process = neighbour("forked_process")
 import_paths = neighbour("import_paths")
 runtime_client = neighbour("runtime_client")
 supervisor = neighbour("supervisor")
 sdk_models = neighbour("sdk_models")
+spare_environment = neighbour("spare_environment")
 zygote_programs = neighbour("zygote_programs")
 client = runtime_client.RuntimeClient("")  # of the environment that is forked
 models = sdk_models.SdkModels()
 
 
 def main():
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    forked_process.adopt_orphans()
     protection = tried_protection()
     os.environ.setdefault("HOME", "/home/sbx_user1051")  # where botocore looks for models of the user's own
     if sys.argv[1]:
@@ -114,38 +112,69 @@ def tried_protection():
 def serve(control, protection, environments, wake_read, wake_write, learn_read, learn_write):
     buffer, descriptors = b"", []
     tell(control, {"isolation": protection.layers()})
+
+    def become(made, channel, request):
+        become_spare(protection, made, channel, request, learn_write)
+
+    pages = [copied_pages.CopiedPages(linux.libc) for _ in range(2)]
+    spare = spare_environment.SpareEnvironment(protection, linux, forked_process.fork, become, *pages)
     while True:
-        ready, _, _ = select.select([control, wake_read, learn_read], [], [])
+        seconds = spare_environment.CALM_SECONDS if spare.is_wanted else None
+        ready, _, _ = select.select([control, wake_read, learn_read], [], [], seconds)
         if wake_read in ready:
             os.read(wake_read, 4096)
-            reap(control, protection, environments)
+            reap(control, protection, environments, spare)
         if control in ready:
             data, passed = receive(control)
             if not data:
                 end(environments)
             buffer, descriptors = buffer + data, descriptors + passed
+            del data
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
-                request = json.loads(line)
-                request["learned"] = learn_write
-                passed, descriptors = (
-                    descriptors[: request["descriptors"]],
-                    descriptors[request["descriptors"] :],
-                )
-                start(control, protection, request, passed, environments)
+                descriptors = answer(control, protection, environments, spare, line, descriptors, learn_write)
+                del (
+                    line
+                )  # what one function may know must not be there when a process is forked for another one
         elif learn_read in ready:
-            learn(learn_read)
+            if learn(learn_read):
+                spare.renew()
+        elif not ready:
+            spare.prepare()
+
+
+def answer(control, protection, environments, spare, line, descriptors, learned):
+    """Do what a request says. Returns the descriptors that belong to others."""
+    request = json.loads(line)
+    count = request["descriptors"]
+    passed, others = descriptors[:count], descriptors[count:]
+    link = passed.pop() if request["network"] else None
+    taken = spare.take(request, line, passed, link)
+    try:
+        if taken is None:
+            taken = start(protection, request, passed, link, learned)
+        pid, made = taken
+        environments[pid] = made
+        said = {"pid": pid, "init": made.pid if made is not None else 0}
+    except OSError as failure:
+        said = {"failure": failure.strerror or str(failure)}
+    close([*passed, *([] if link is None else [link])])
+    tell(control, {"started": request["id"], **said})
+    return others
 
 
 def learn(learn_read):
-    """After what there is to fork, since it takes 10 to 100 ms. A line is whole, or a function wrote nonsense."""
-    for line in os.read(learn_read, sdk_models.MOST_REPORTED).splitlines():
-        if models.learn(line):
-            settle_memory()
+    """After what there is to fork, since it takes 10 to 100 ms. A line is whole, or a function wrote nonsense. Returns
+    whether something was learned."""
+    lines = os.read(learn_read, sdk_models.MOST_REPORTED).splitlines()
+    learned = [models.learn(line) for line in lines]
+    if any(learned):
+        settle_memory()
+    return any(learned)
 
 
 def receive(control):
-    return linux.receive_descriptors(control, 1 << 20, MOST_DESCRIPTORS)
+    return linux.receive_descriptors(control, 1 << 16, MOST_DESCRIPTORS)
 
 
 def preload():
@@ -183,40 +212,24 @@ def site_builtins():
     site.sethelper()
 
 
-def start(control, protection, request, passed, environments):
-    made = None
-    links = [passed.pop()] if request["network"] else []
+def start(protection, request, passed, link, learned):
+    """The pid and the namespaces of a new process. Raises OSError."""
+    made = protection.make(request, *([] if link is None else [link]))
+
+    def become():
+        namespaces = [] if made is None else [made.descriptor]
+        linux.close_all_but([*passed, learned, *namespaces])
+        become_environment(protection, request, made, learned, *passed)
+
     try:
-        made = protection.make(request, *links)
-        pid = os.fork()
-    except OSError as failure:
-        close(passed + links)
+        pid = forked_process.fork(become)
+    except OSError:
         if made is not None:
             made.close()
-        tell(control, {"started": request["id"], "failure": failure.strerror or str(failure)})
-        return
-    if pid == 0:
-        try:
-            namespaces = [] if made is None else [made.descriptor]
-            linux.close_all_but([*passed, request["learned"], *namespaces])
-            become_environment(protection, request, made, *passed)
-        except SystemExit as left:
-            code = left.code
-            flush()
-            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            flush()
-            os._exit(1)
-        flush()
-        os._exit(0)
-    close(passed + links)
+        raise
     if made is not None:
         made.forget_descriptor()
-    environments[pid] = made
-    tell(control, {"started": request["id"], "pid": pid, "init": made.pid if made is not None else 0})
+    return pid, made
 
 
 def close(descriptors):
@@ -224,19 +237,11 @@ def close(descriptors):
         os.close(descriptor)
 
 
-def flush():
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-
-
 def tell(control, message):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
-def reap(control, protection, environments):
+def reap(control, protection, environments, spare):
     ended = []
     while True:
         try:
@@ -253,6 +258,7 @@ def reap(control, protection, environments):
     if ended and protection.maker is None:
         orphans.end_orphans(set(environments) - gone)
     for pid, status in ended:
+        spare.ended(pid)
         if pid in environments:
             del environments[pid]
             tell(control, {"ended": pid, "status": status})
@@ -273,33 +279,50 @@ def end(environments):
         os._exit(0)
 
 
-def become_environment(protection, request, made, output, *for_extensions):
-    zygote = os.getppid()
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    wire_output(output)
-    for name, soft in request["limits"].items():
-        limit(getattr(resource, name), soft)
-    debug_wait = neighbour("debug_wait") if request["debugger"] else None
+def become_environment(protection, request, made, learned, output, *for_extensions):
+    zygote = forked_process.leave_zygote()
+    forked_process.wire_output(output)
+    forked_process.set_limits(request["limits"])
     place = protection.enter(request, made)
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the sandbox: a change of credentials clears it
-    if os.getppid() != zygote:
-        os._exit(0)
+    forked_process.end_with(zygote)
+    environment = set_variables(request, place, output)
+    run(request, place, environment, learned, output, for_extensions)
+
+
+def become_spare(protection, made, channel, receive_request, learned):
+    """What `become_environment` does, with all that needs no request first."""
+    zygote = forked_process.leave_zygote()
+    linux.close_all_but([made.descriptor, channel, learned])
+    protection.enter_namespaces(made)
+    forked_process.end_with(zygote)
+    line, (output, *for_extensions), wait_for_root = receive_request()
+    forked_process.wire_output(output)
+    request = json.loads(line)
+    forked_process.set_limits(request["limits"])
+    place = protection.paths(request)
+    environment = set_variables(request, place, output)
+    wait_for_root()
+    run(request, place, environment, learned, output, for_extensions)
+
+
+def set_variables(request, place, output):
     environment = request["environment"]
     environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
     environment.update(PWD=environment["LAMBDA_TASK_ROOT"], SHLVL="0")  # what AWS's shell script leaves
+    os.environ.clear()
+    os.environ.update(environment)
+    return environment
+
+
+def run(request, place, environment, learned, output, for_extensions):
+    """Be the function's process, in its sandbox."""
     if request["extensions"]:
         layers = environment["NIGHTBUS_LAYERS"]
         supervisor.supervise(request["extensions"], layers, environment, *for_extensions)
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        forked_process.adopt_orphans()
     if request["programs"]:
         zygote_programs.execute(request["programs"], environment, output, place["notes"])
-    os.environ.clear()
-    os.environ.update(environment)
     time.tzset()
     os.chdir(environment["LAMBDA_TASK_ROOT"])
     import_paths.set_import_paths(environment, request["runtime"], request.get("pycache"))
@@ -309,10 +332,10 @@ def become_environment(protection, request, made, output, *for_extensions):
     sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
     for line in place["notes"]:
         print(line)
-    if debug_wait:
+    if request["debugger"]:
         debug_wait.wait(request["debugger"])
     sys.argv = ["bootstrap", environment["_HANDLER"]]
-    run_bootstrap(environment, request["learned"])
+    run_bootstrap(environment, learned)
 
 
 def run_bootstrap(environment, learned):
@@ -325,31 +348,6 @@ def run_bootstrap(environment, learned):
 
     del sys.modules["runtime_client"]
     bootstrap(sys.argv)
-
-
-def wire_output(output):
-    """One pipe for prints, for what subprocesses write, and for the frames of log records, so that they keep their
-    order."""
-    os.set_inheritable(output, False)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-
-
-def limit(what, soft):
-    try:
-        _, hard = resource.getrlimit(what)
-        value = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
-        resource.setrlimit(what, (value, value))
-    except (OSError, ValueError):
-        pass
-
-
-def prctl(option, value):
-    if sys.platform == "linux":
-        libc.prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

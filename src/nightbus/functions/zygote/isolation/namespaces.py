@@ -2,7 +2,8 @@
 
 Processes
 ---------
-zygote     Has everything imported that functions use. It forks the environments, which are its children.
+zygote     Has everything imported that functions use. It forks the environments, which are its children, one of them
+           ahead (`spare_environment`).
 maker      A small process, forked before the zygote imports anything, so that it forks fast. It makes a set of
            namespaces for each request (user, pid, mount, ipc, uts, and net where the node's setting says so), the
            next one ahead while nothing else is to do.
@@ -31,15 +32,14 @@ import signal
 import socket
 import sys
 
-from . import linux, own_network, root_folder
+from . import linux, own_network, root_folder, user_maps
 
 _NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
 _UNPRIVILEGED = 65432  # the user of the machine that functions of root's node run as
 _HOST_NAME = "169.254.100.5"  # of that form on AWS, and resolved without a server
 _LONGEST = 1 << 20
 _SECONDS = 20.0
-_CALM_SECONDS = 0.03  # without a request, after which the next namespaces are made ahead
-_PROC_OF_MACHINE = root_folder.MACHINE + "/proc"
+_CALM_SECONDS = 0.03  # without a request, after which the next are made ahead
 
 
 class CannotGoBack(OSError):
@@ -69,7 +69,7 @@ class Maker:
             maker = None
             try:
                 if not split:
-                    _own_user_namespace()
+                    user_maps.own_user_namespace()
                 maker = cls._forked(split, network)
                 maker._try(needed)
                 return maker, ""
@@ -144,13 +144,39 @@ class Maker:
                 linux.send_descriptors(self._channel, data, passed)
             said = {}
             while "pid" not in said or "ready" not in said:
-                said.update(json.loads(ours.recv(_LONGEST) or b'{"failure": "they ended"}'))
-                if "failure" in said:
-                    raise OSError("no namespaces: %s" % said["failure"])
+                said.update(_answer(ours.recv(_LONGEST)))
             return Made(said["pid"], linux.pidfd_open(said["pid"]), ours)
         except BaseException:
             ours.close()
             raise
+
+    def reserve(self, common):
+        """Namespaces in which nothing is there until `show` but what environments have in common
+        (`root_folder.common`). Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_SECONDS)
+        with ours:
+            with theirs:
+                data = json.dumps({"reserve": common}).encode()
+                linux.send_descriptors(self._channel, data, [theirs.fileno()])
+            data, descriptors = linux.receive_descriptors(ours, _LONGEST, 1)
+        pid, lifeline = _answer(data)["pid"], socket.socket(fileno=descriptors[0])
+        return Made(pid, linux.pidfd_open(pid), lifeline, common)
+
+    def show(self, made, request, process, link=None):
+        """What `make` does, for those of `reserve`. Their init process sends a byte on `process` when all is there.
+        Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with made.lifeline, theirs:
+            passed = [theirs.fileno(), process.fileno(), *([] if link is None else [link])]
+            data = json.dumps({"request": request, "process": True}).encode()
+            linux.send_descriptors(made.lifeline, data, passed)
+        made.lifeline = ours
+
+    def wait_shown(self, made):
+        """Return when what `show` asked for is there. Raises OSError."""
+        made.lifeline.settimeout(_SECONDS)
+        _answer(made.lifeline.recv(_LONGEST))
 
     def enter_pid_namespace(self, made):
         """What this process forks next is in it."""
@@ -171,10 +197,11 @@ class Maker:
 class Made:
     """The namespaces of one environment: the pid of their init process, a pidfd of it, and the socket it lives by."""
 
-    def __init__(self, pid, descriptor, lifeline):
+    def __init__(self, pid, descriptor, lifeline, common=None):
         self.pid = pid
         self.descriptor = descriptor
         self.lifeline = lifeline
+        self.common = common  # where they were made ahead
 
     def close(self):
         """End everything in them."""
@@ -185,6 +212,13 @@ class Made:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def _answer(data):
+    said = json.loads(data or b'{"failure": "they ended"}')
+    if "failure" in said:
+        raise OSError("no namespaces: %s" % said["failure"])
+    return said
 
 
 def _namespaces(network):
@@ -201,21 +235,6 @@ def leave_pid_namespace():
             os.close(own)
     except OSError as failure:
         raise CannotGoBack(str(failure)) from failure
-
-
-def _own_user_namespace():
-    uid, gid = os.getuid(), os.getgid()
-    linux.unshare(linux.CLONE_NEWUSER)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", "%d %d 1" % (uid, uid))
-    _write("/proc/self/gid_map", "%d %d 1" % (gid, gid))
-
-
-def _write(path, text):
-    with open(
-        path, "wb"
-    ) as file:  # text needs a module up to Python 3.9, and the machine's folders are left by then
-        file.write(text.encode())
 
 
 def _serve(channel, split, network):
@@ -236,10 +255,14 @@ def _serve(channel, split, network):
         with socket.socket(fileno=descriptors[0]) as lifeline:
             try:
                 request = json.loads(data)
-                folder = folders.of(request["visible"], request["hidden"], request["links"])
-                if spare is None or spare.folders != folders.count:
+                ahead = request.get("reserve")
+                number = folders.of(ahead or request)
+                if spare is None or spare.folders <= number:
                     spare = _Spare(split, network, folders.count)
-                spare.use(folder, request, lifeline, descriptors[1:])
+                if ahead:
+                    spare.hand_over(number, lifeline)
+                else:
+                    spare.use(number, request, lifeline, descriptors[1:])
             except Exception as failure:
                 _tell(lifeline, failure=str(failure) or type(failure).__name__)
             finally:
@@ -280,20 +303,31 @@ class _Spare:
             os.close(descriptor)
         try:
             if split and os.read(unshared[0], 1):
-                _map_users(str(middle), ["0 0 1", "%d %d 1" % (root_folder.UID, _UNPRIVILEGED)],
-                           ["0 0 1", "%d %d 1" % (root_folder.GID, _UNPRIVILEGED)], deny=False)  # fmt: skip
+                users = ["0 0 1", "%d %d 1" % (root_folder.UID, _UNPRIVILEGED)]
+                groups = ["0 0 1", "%d %d 1" % (root_folder.GID, _UNPRIVILEGED)]
+                user_maps.map_users(str(middle), users, groups, deny=False)
                 os.write(mapped[1], b".")
         finally:
             for descriptor in (mapped[1], unshared[0]):
                 os.close(descriptor)
 
-    def use(self, folder, request, lifeline, links):
-        """Its init process answers on the lifeline when the root folder is there, and lives by that. `links`: the
-        descriptors of sockets to the node, one at most."""
+    def hand_over(self, number, answer):
+        """The other end of `answer` gets the socket on which its init process, already in the root folder, waits for
+        the rest of what to show."""
+        with self._channel:
+            said = _answer(self._channel.recv(_LONGEST))
+            _tell(self._channel, folder=root_folder.path(number))
+            data = json.dumps({"pid": said["pid"]}).encode()
+            linux.send_descriptors(answer, data, [self._channel.fileno()])
+
+    def use(self, number, request, lifeline, links):
+        """Its init process answers on the lifeline when the root folder is there, and lives by that. `links`: as for
+        `show`, in a list."""
         with self._channel:
             said = json.loads(self._channel.recv(_LONGEST) or b'{"failure": "they ended"}')
             if "pid" in said:
-                data = json.dumps({"folder": folder, "request": request}).encode()
+                _tell(self._channel, folder=root_folder.path(number))
+                data = json.dumps({"request": request, "process": False}).encode()
                 linux.send_descriptors(self._channel, data, [lifeline.fileno(), *links])
         _tell(lifeline, **said)
 
@@ -306,37 +340,40 @@ def _unshare_all(split, network, mapped, unshared):
         if not os.read(mapped, 1):
             raise OSError("users could not be mapped")
     else:
-        _map_users("self", ["%d %d 1" % (root_folder.UID, os.getuid())],
-                   ["%d %d 1" % (root_folder.GID, os.getgid())], deny=True)  # fmt: skip
-
-
-def _map_users(process, users, groups, deny):
-    folder = "%s/%s/" % (_PROC_OF_MACHINE, process)
-    if deny:
-        _write(folder + "setgroups", "deny")
-    _write(folder + "uid_map", "\n".join(users))
-    _write(folder + "gid_map", "\n".join(groups))
+        users = ["%d %d 1" % (root_folder.UID, os.getuid())]
+        groups = ["%d %d 1" % (root_folder.GID, os.getgid())]
+        user_maps.map_users("self", users, groups, deny=True)
 
 
 def _be_init(channel, network):
     """Wait for what to show and for the lifeline, make the root folder, and wait for the lifeline's end."""
-    lifeline = link = None
+    lifeline = link = process = None
     try:
         linux.close_all_but([channel.fileno()])
         linux.set_host_name(_HOST_NAME)
         if network:
             own_network.bring_up_loopback()
         root_folder.own_mounts()
-        data, descriptors = linux.receive_descriptors(channel, _LONGEST, 2)
+        data = channel.recv(_LONGEST)
         if not data:
             os._exit(0)
-        lifeline = socket.socket(fileno=descriptors[0])
-        link = socket.socket(fileno=descriptors[1]) if descriptors[1:] else None
-        channel.close()
+        root_folder.enter(json.loads(data)["folder"])
+        data, descriptors = linux.receive_descriptors(channel, _LONGEST, 3)
+        if not data:
+            os._exit(0)
         order = json.loads(data)
-        root_folder.enter(order["folder"], order["request"])
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        lifeline = sockets.pop(0)
+        process = sockets.pop(0) if order["process"] else None
+        link = sockets.pop() if sockets else None
+        channel.close()
+        request = order["request"]
+        root_folder.add_own(request)
         if link is not None:
-            own_network.hand_over_listeners(link, order["request"]["network"])
+            own_network.hand_over_listeners(link, request["network"])
+        if process is not None:
+            process.send(b".")
+            process.close()
         _tell(lifeline, ready=True)
         root_folder.forget_machine()
     except Exception as failure:

@@ -7,12 +7,14 @@ at `MACHINE` meanwhile.
 Files are opened for bytes: up to Python 3.9 the encoding of text is a module, which this root folder does not have.
 """
 
+import json
 import os
 
 from . import linux
 
 MACHINE = "/old"  # where `leave_machine` puts the real root
 _CLOSED, _OLD = "closed", "closed/old"  # the machine's root in an environment, until it is unmounted there
+_MACHINE_LATER = "/" + _OLD + MACHINE
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu")
 _ETC = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "fonts", "gai.conf", "host.conf",
@@ -51,20 +53,29 @@ class RootFolders:
     def count(self):
         return len(self._known)
 
-    def of(self, visible, hidden, links):
-        """The folder with the common part. `visible`: files and folders, shown at their own paths, read-only.
-        `links`: where symbolic links lead, by their paths; their folders are there."""
-        key = tuple(visible), tuple(hidden), tuple(links.items())
-        if key not in self._known:
-            folder = "/root%d" % len(self._known)
+    def of(self, request):
+        """The number of the folder with the common part. `visible`: files and folders, shown at their own paths,
+        read-only. `links`: where symbolic links lead, by their paths; their folders are there."""
+        known = json.dumps(common(request))
+        if known not in self._known:
+            folder = path(len(self._known))
             os.mkdir(folder)
             linux.mount("tmpfs", folder, "tmpfs", 0, _SMALL)
-            _fill(folder, visible, hidden)
-            for path, goal in links.items():
-                os.symlink(goal, folder + path)
+            _fill(folder, request["visible"], request["hidden"])
+            for link, goal in request["links"].items():
+                os.symlink(goal, folder + link)
             linux.set_attributes(folder, linux.ATTR_RDONLY | linux.ATTR_NOSUID)
-            self._known[key] = folder
-        return self._known[key]
+            self._known[known] = len(self._known)
+        return self._known[known]
+
+
+def common(request):
+    """What of a request makes the common part."""
+    return {name: request[name] for name in ("visible", "hidden", "links")}
+
+
+def path(number):
+    return "/root%d" % number
 
 
 def _fill(folder, visible, hidden):
@@ -108,8 +119,9 @@ def _is_below(path, folder):
     return path == folder or path.startswith(folder + "/")
 
 
-def machine_path(path):
-    """Where a path of the machine lies for this process, with no link of the machine on the way."""
+def machine_path(path, machine=MACHINE):
+    """Where a path of the machine lies for this process, with no link of the machine on the way. `machine`: where its
+    root lies."""
     parts, found, links = path.split("/")[::-1], "", 0
     while parts:
         part = parts.pop()
@@ -119,14 +131,14 @@ def machine_path(path):
             found = found.rpartition("/")[0]
             continue
         here = found + "/" + part
-        if links < 40 and os.path.islink(MACHINE + here):
+        if links < 40 and os.path.islink(machine + here):
             links += 1
-            goal = os.readlink(MACHINE + here)
+            goal = os.readlink(machine + here)
             parts += goal.split("/")[::-1]
             found = "" if goal.startswith("/") else found
         else:
             found = here
-    return MACHINE + found
+    return machine + found
 
 
 def _show(folder, path):
@@ -148,17 +160,21 @@ def own_mounts():
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
 
 
-def enter(folder, request):
-    """Make `folder` the root of this process's own mount namespace, and add what is the environment's own."""
-    sources = {
-        name: "/" + _OLD + machine_path(request[name])
-        for name in ("code", "runtime", "layers", "pycache")
-        if request.get(name)
-    }
-    sources_of_visible = {path: machine_path(path) for path in request["visible"] if _is_below(path, "/tmp")}
+def enter(folder):
+    """Make `folder` the root of this process's own mount namespace, and of each other process in it."""
     linux.bind(folder, folder)
     linux.pivot_root(folder, folder + "/" + _OLD)
     os.chdir("/")
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+
+
+def add_own(request):
+    """Add what is the environment's own. Its paths are the machine's, whose root lies at `_OLD` now."""
+    sources = {
+        name: machine_path(request[name], _MACHINE_LATER)
+        for name in ("code", "runtime", "layers", "pycache")
+        if request.get(name)
+    }
     _read_only(sources["code"], "/var/task")
     _read_only(sources["runtime"], "/var/runtime")
     if "layers" in sources:
@@ -171,7 +187,7 @@ def enter(folder, request):
     linux.mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=%d" % (storage, inodes))
     for path in request["visible"]:
         if _is_below(path, "/tmp"):
-            _show_again("/" + _OLD + sources_of_visible[path], path)
+            _show_again(machine_path(path, _MACHINE_LATER), path)
     _hide(
         "",
         [path for path in request["hidden"] if _is_below(path, "/tmp") or _is_below(path, "/opt")],
@@ -180,7 +196,6 @@ def enter(folder, request):
     linux.mount("tmpfs", "/dev/shm", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=4k" % memory)
     if request.get("own_address"):
         _name_itself(request["own_address"])
-    linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
 
 
 def _name_itself(address):
@@ -204,7 +219,7 @@ def _layers(source, visible):
     """At /opt; beside a Python that lies there."""
     if not visible:
         return _read_only(source, "/opt")
-    machines = "/" + _OLD + MACHINE
+    machines = _MACHINE_LATER
     linux.mount("tmpfs", "/opt", "tmpfs", 0, _SMALL)
     for base, names in ((source, os.listdir(source)), (machines, [path.lstrip("/") for path in visible])):
         for name in names:

@@ -8,7 +8,7 @@ calls (`seccomp`) applies in both.
 import resource
 import sys
 
-from . import landlock, linux, seccomp
+from . import landlock, linux, root_folder, seccomp
 from .namespaces import CannotGoBack as CannotGoBack
 from .namespaces import Maker, leave_pid_namespace
 
@@ -45,7 +45,7 @@ class Sandbox:
         if not request["sandbox"]:
             leave_pid_namespace()
             return None
-        made = self.maker.make({name: request[name] for name in _ASKED}, link)
+        made = self.maker.make(_shown(request), link)
         try:
             self.maker.enter_pid_namespace(made)
         except OSError:
@@ -53,27 +53,60 @@ class Sandbox:
             raise
         return made
 
+    def common(self, request):
+        """What `reserve` takes, for requests as this one; None where nothing can be made ahead for them."""
+        return root_folder.common(request) if self.maker is not None and request["sandbox"] else None
+
+    def reserve(self, common):
+        """Namespaces for a process that is forked next, before its request is there. Raises OSError."""
+        made = self.maker.reserve(common)
+        try:
+            self.maker.enter_pid_namespace(made)
+        except OSError:
+            made.close()
+            raise
+        return made
+
+    def show(self, request, made, process, link=None):
+        """What `request` says will be there, for the process at the other end of the socket `process`. Raises
+        OSError."""
+        self.maker.show(made, _shown(request), process, link)
+
+    def wait_shown(self, made):
+        """Return when it is there. Raises OSError."""
+        self.maker.wait_shown(made)
+
     def enter(self, request, made):
         """The process is what the function may be from here on. Returns the paths it sees, and log lines."""
-        linux.be_killed_first()
         if made is not None:
-            self.maker.join(made)
-            made.forget_descriptor()
-            resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
-            place = {
-                "paths": {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"},
-                "notes": [],
-            }
-            if request["layers"]:
-                place["paths"]["NIGHTBUS_LAYERS"] = "/opt"
-            if request.get("pycache"):
-                request["pycache"] = "/var/pycache"
-        else:
-            place = self._at_real_paths(request)
+            self.enter_namespaces(made)
+            return self.paths(request)
+        linux.be_killed_first()
+        place = self._at_real_paths(request)
+        self._filter_system_calls()
+        return place
+
+    def enter_namespaces(self, made):
+        """`enter` for a process that may not know its request yet."""
+        linux.be_killed_first()
+        self.maker.join(made)
+        made.forget_descriptor()
+        resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
+        self._filter_system_calls()
+
+    def paths(self, request):
+        """The paths that a process in namespaces sees, and no log lines."""
+        found = {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"}
+        if request["layers"]:
+            found["NIGHTBUS_LAYERS"] = "/opt"
+        if request.get("pycache"):
+            request["pycache"] = "/var/pycache"
+        return {"paths": found, "notes": []}
+
+    def _filter_system_calls(self):
         if self._filter:
             linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
             seccomp.load(self._filter)
-        return place
 
     def _at_real_paths(self, request):
         paths = {
@@ -94,6 +127,11 @@ class Sandbox:
             landlock.restrict(request, self._landlock)
             said += " Other files are closed (landlock)."
         return {"paths": paths, "notes": [said]}
+
+
+def _shown(request):
+    """What of a request makes the root folder."""
+    return {name: request[name] for name in _ASKED}
 
 
 _ASKED = (
