@@ -40,6 +40,8 @@ def test_figures_that_one_node_counts_are_called_so(browser: Browser, nodes: lis
         expect(page.get_by_text("the last hour, on this node alone")).to_have_count(2)
         page = console.visit("/functions")
         expect(page.get_by_text("are those on this node since it started")).to_be_visible()
+        page = console.visit("/map")
+        expect(page.get_by_text("to dead-letter queues, that of this node alone")).to_be_visible()
         assert console.violations() == []
 
 

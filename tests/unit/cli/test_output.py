@@ -137,3 +137,9 @@ def test_status_shows_what_a_node_works_on_as_far_as_it_fits() -> None:
         "  jobs: 2 deliveries",
     ]
     assert status._work({}, 80) == []
+    many = {"duties": [f"nightbus.services.events duty_number_{number}" for number in range(19)]}
+    lines = status._work(many, status._UNBOUNDED)
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 100
+    names = ", ".join(sorted(f"duty number {number}" for number in range(19)))
+    assert " ".join(line.strip() for line in lines) == f"duties: 19  {names}"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from cutting_proxy import cutting_proxy
@@ -230,3 +231,24 @@ async def test_slots_go_back_when_a_database_that_was_away_answers(monkeypatch: 
             monkeypatch.setattr(retries, "_PATIENCE_SECONDS", 20.0)
             proxy.away = False
             await sooner_or_later(second.slots, "f", 1)
+
+
+async def test_a_fault_of_the_database_is_told_once_and_slots_go_back_after_it(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with nodes(database) as (first, second):
+        assert await first.slots.take("f", 1)
+        owner = await database.connect()
+        await owner.execute("ALTER TABLE slot RENAME TO elsewhere")
+        first.slots.give_back("f")
+        async with asyncio.timeout(20):
+            while (
+                "slots of limits cannot be taken, or given back, now: UndefinedTableError" not in caplog.text
+            ):
+                await asyncio.sleep(0.01)
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await second.slots.take("f", 1)
+        await owner.execute("ALTER TABLE elsewhere RENAME TO slot")
+        await sooner_or_later(second.slots, "f", 1)
+        await owner.close()
+        assert caplog.text.count("slots of limits") <= 2  # a line of each node

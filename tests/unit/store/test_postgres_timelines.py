@@ -288,4 +288,18 @@ async def test_a_database_that_tells_no_timelines_is_taken_as_it_is(promoted: Pa
 )
 def test_servers_of_a_url(url: str, servers: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PGPORT", raising=False)
+    monkeypatch.delenv("PGHOST", raising=False)
     assert servers_of(url) == servers
+
+
+def test_servers_that_variables_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libpq and the driver take them, where the URL names none."""
+    monkeypatch.setenv("PGHOST", "a,b,/run/postgresql")
+    monkeypatch.setenv("PGPORT", "1,2,3")
+    assert servers_of("postgresql://u@/d") == [("a", 1), ("b", 2), ("/run/postgresql", 3)]
+    monkeypatch.setenv("PGPORT", "7")
+    assert servers_of("postgresql:///d?sslmode=prefer") == [("a", 7), ("b", 7), ("/run/postgresql", 7)]
+    assert servers_of("postgresql://c/d") == [("c", 7)]
+    assert servers_of("postgresql:///d?host=c&port=8") == [("c", 8)]
+    monkeypatch.delenv("PGHOST")
+    assert servers_of("postgresql:///d") == []

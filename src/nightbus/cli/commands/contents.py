@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from nightbus.aws.calls import Scope
+from nightbus.clock import SystemClock
 from nightbus.store.doctor import Patient
 from nightbus.store.interface import Record
 from nightbus.store.scopes import scope_text
@@ -32,8 +33,8 @@ class Contents(Protocol):
         """Yield each record's key and its value, in JSON."""
 
     def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
-    def count_items(self, scope: Scope, queue: str, now: int) -> tuple[int, int]:
-        """Return how many items of the queue are due and how many are not yet."""
+    def count_items(self, scope: Scope, queue: str) -> tuple[int, int]:
+        """Return how many items of the queue are due and how many are not yet, by the clock that its nodes go by."""
 
 
 class FolderContents:
@@ -51,8 +52,8 @@ class FolderContents:
     def get(self, scope: Scope, kind: str, key: str) -> Record | None:
         return reads.get(self._connection, scope, kind, key)
 
-    def count_items(self, scope: Scope, queue: str, now: int) -> tuple[int, int]:
-        return reads.count_items(self._connection, scope, queue, now)
+    def count_items(self, scope: Scope, queue: str) -> tuple[int, int]:
+        return reads.count_items(self._connection, scope, queue, SystemClock().now_ms())
 
 
 class ClusterContents:
@@ -88,14 +89,15 @@ class ClusterContents:
 
         return self._await(get(self._connection, scope, kind, key))
 
-    def count_items(self, scope: Scope, queue: str, now: int) -> tuple[int, int]:
+    def count_items(self, scope: Scope, queue: str) -> tuple[int, int]:
         from nightbus.store.postgres.texts import stored
 
         query = (
-            "SELECT count(*) FILTER (WHERE due <= $3), count(*) FILTER (WHERE due > $3) FROM item"
+            "SELECT count(*) FILTER (WHERE due <= now), count(*) FILTER (WHERE due > now) FROM item,"
+            " (SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now) AS clock"
             " WHERE queue = (SELECT id FROM name WHERE scope = $1 AND kind = 'queue' AND name = $2)"
         )
-        (row,) = self._await(self._connection.fetch(query, scope_text(scope), stored(queue), now))
+        (row,) = self._await(self._connection.fetch(query, scope_text(scope), stored(queue)))
         return int(row[0]), int(row[1])
 
     def _await(self, awaitable: Awaitable[T]) -> T:

@@ -9,7 +9,6 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.cli.commands.contents import Contents
-from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
 from nightbus.identity.access_keys import ACCESS_KEY
@@ -63,16 +62,14 @@ _MOST_NAMED = 5
 
 
 def waiting(contents: Contents) -> Iterator[Finding]:
-    now = SystemClock().now_ms()
     for queue, work_name in WORK.items():
-        due, later = contents.count_items(SYSTEM, queue, now)
+        due, later = contents.count_items(SYSTEM, queue)
         advice = "a node that runs works on them" if due and not contents.running else ""
         yield Finding(OK, f"{due} {work_name} wait, {later} are to be tried again later", advice)
 
 
 def dead_letters(contents: Contents) -> Iterator[Finding]:
     """Yield the dead-letter queues that records name, with the numbers of their messages."""
-    now = SystemClock().now_ms()
     arns: set[str] = set()
     for kind in contents.kinds():
         if not kind.startswith("cloudformation/"):  # templates name future queues
@@ -88,7 +85,7 @@ def dead_letters(contents: Contents) -> Iterator[Finding]:
                 yield Finding(NOTE, f"{arn} is named as a dead-letter queue and does not exist", advice)
             continue
         queue = Queue.of(scope_and_name[0], record).queue
-        count = sum(contents.count_items(scope_and_name[0], queue, now))
+        count = sum(contents.count_items(scope_and_name[0], queue))
         dead += count
         if count:
             advice = (

@@ -15,6 +15,7 @@ _GLOBAL = "all accounts and regions"  # buckets have no scope
 _MOST_PLACES = 8
 _MOST_NAMES = 8
 _UNBOUNDED = 1_000_000
+_FILE_COLUMNS = 100
 _LOAD = {
     "requests/s": "requests_per_second",
     "events/s": "events_per_second",
@@ -88,11 +89,25 @@ def _work(node: Mapping[str, Any], columns: int, whose: str = "") -> list[str]:
     if duties:
         named = [kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds.items())]
         begin = f"  duties{whose}: {len(duties)}  "
-        lines.append(begin + _names(named, len(named), columns - len(begin), _UNBOUNDED))
+        if columns == _UNBOUNDED:  # a file has all of them, and lines that can be read
+            lines += _wrapped(begin, named)
+        else:
+            lines.append(begin + _names(named, len(named), columns - len(begin), _UNBOUNDED))
     if jobs:
         lines.append(
             f"  jobs{whose}: " + ", ".join(f"{count} {queue}" for queue, count in sorted(jobs.items()))
         )
+    return lines
+
+
+def _wrapped(begin: str, names: Sequence[str]) -> list[str]:
+    lines = [begin + names[0]]
+    for name in names[1:]:
+        if len(lines[-1]) + len(name) + 3 > _FILE_COLUMNS:  # with the commas around it
+            lines[-1] += ","
+            lines.append(" " * len(begin) + name)
+        else:
+            lines[-1] += f", {name}"
     return lines
 
 

@@ -115,6 +115,10 @@ class ItemRows:
         """The leases of what this node works on, of its own queues, end so much later."""
         await self._fetch(statements.EXTEND, self._holder(), by_ms)
 
+    async def end_all(self) -> set[int]:
+        """End the leases of what this node works on, of its own queues: it is offered again. Returns their numbers."""
+        return {row["queue"] for row in await self._fetch(statements.END_ALL, self._holder())}
+
     async def undo(self, name: QueueName, items: Sequence[Item]) -> None:
         """As if they had not been leased, where nobody else has them."""
         ids, tokens = [item.id for item in items], [item.token for item in items]

@@ -95,6 +95,9 @@ CHANGE = """
 UPDATE item SET ready = $3, holder = $5
 WHERE queue = $1 AND id = $2 AND ready <> due AND ($4::bigint IS NULL OR token = $4) RETURNING id"""
 EXTEND = "UPDATE item SET ready = ready + $2 WHERE holder = $1 AND ready <> due"
+END_ALL = (
+    "UPDATE item SET ready = due, token = 0, holder = NULL WHERE holder = $1 AND ready <> due RETURNING queue"
+)
 UNDO = """
 UPDATE item SET ready = due, token = 0, holder = NULL, attempts = attempts - 1,
                 first = CASE WHEN attempts = 1 THEN 0 ELSE first END

@@ -84,9 +84,9 @@ class QueueLeases:
         self._pool = pool
         self._clock = clock
         self._freed = freed
-        self._lost = LostLeases(pool, self._ended_early)
+        self._lost = LostLeases(pool, self._ended_early, items.end_all)
         items.lost = self._lost.add
-        self._late = LateChanges(pool, self._ended_early)
+        self._late = LateChanges(pool, self._ended_early, items.end_all)
         items.late = self._late.add
         self._lines: dict[QueueName, WaitingLine] = {}
         self._held = HeldItems()

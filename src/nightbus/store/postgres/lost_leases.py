@@ -1,16 +1,18 @@
 """Ends leases whose answers were lost: the database may have made them, and nobody here knows what they hold.
 
 Each statement that leases has a token of its own, so what it took is found by that, when the database answers again.
-Without this, an item of a node that lives would wait until its lease ends.
+Without this, an item of a node that lives would wait until its lease ends. More than `_MOST_KEPT` statements are not
+remembered: then all leases of the node's own work end, as if it had been taken for dead.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
+from nightbus.store.changes import StoreUnavailable
 from nightbus.store.postgres.failures import is_outage, is_tried_again
 
 if TYPE_CHECKING:
@@ -32,11 +34,19 @@ RETURNING item.queue"""
 
 
 class LostLeases:
-    """`freed` is told the number of each queue where something is offered again."""
+    """`freed` is told the number of each queue where something is offered again. `end_all` ends all leases of the
+    node's own work, and returns the numbers of their queues."""
 
-    def __init__(self, pool: asyncpg.Pool, freed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        freed: Callable[[int], None],
+        end_all: Callable[[], Awaitable[Collection[int]]],
+    ) -> None:
         self._pool = pool
         self._freed = freed
+        self._end_everything = end_all
+        self._are_too_many = False
         self._lost: list[tuple[int, int]] = []
         self._ending: asyncio.Task[None] | None = None
 
@@ -44,6 +54,13 @@ class LostLeases:
         """The statement that leased by this token in this queue has failed, and may have been made."""
         if len(self._lost) < _MOST_KEPT:
             self._lost.append((queue, token))
+        elif not self._are_too_many:
+            self._are_too_many = True
+            log.warning(
+                "the answers of more than %d leases were lost: all that this node works on is offered again when the"
+                " database answers",
+                _MOST_KEPT,
+            )
         if self._ending is None:
             self._ending = asyncio.create_task(self._end_all(), name="end leases whose answers were lost")
 
@@ -57,17 +74,30 @@ class LostLeases:
 
     async def _end_all(self) -> None:
         try:
-            while self._lost:
+            while self._lost or self._are_too_many:
                 lost = list(self._lost)
                 for pause in _PAUSES:
                     await asyncio.sleep(pause)
                     await self._end(lost)
                 del self._lost[: len(lost)]
+                if self._are_too_many:
+                    await self._end_more_than_known()
         except Exception:
             log.exception("leases whose answers were lost are offered again when they end")
             self._lost.clear()
+            self._are_too_many = False
         finally:
             self._ending = None
+
+    async def _end_more_than_known(self) -> None:
+        while self._are_too_many:
+            try:
+                queues = await self._end_everything()
+                self._are_too_many = False
+                for queue in queues:
+                    self._freed(queue)
+            except StoreUnavailable:
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _end(self, lost: list[tuple[int, int]]) -> None:
         queues, tokens = [queue for queue, _ in lost], [token for _, token in lost]

@@ -165,7 +165,7 @@ def servers_of(url: str) -> list[Server]:
     """The servers that the driver would try, in its order; none where a port is no number, which the driver tells."""
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    named = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    named = parts.netloc.rpartition("@")[2] or options.get("host", "") or os.environ.get("PGHOST", "")
     ports = options.get("port", os.environ.get("PGPORT", _PORT)).split(",")
     servers = []
     for at, text in enumerate(named.split(",") if named else ()):

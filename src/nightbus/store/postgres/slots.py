@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nightbus.bounded import Seldom
 from nightbus.store.interface import StoreUnavailable
 from nightbus.store.postgres.retries import patiently
 
@@ -35,6 +36,7 @@ _SPARE_KEPT_SECONDS = 60.0
 _WAIT_SECONDS = 0.35
 _PAUSE_SECONDS = 0.03
 _LOOK_SECONDS = 1.0  # at what the others have
+_SAID_AGAIN_MS = 60_000
 
 _LOCK = """
 INSERT INTO slot (name, node, slots) VALUES ($1, 0, 0) ON CONFLICT (name, node) DO UPDATE SET slots = 0
@@ -101,6 +103,7 @@ class Slots:
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
         self._closed = False
+        self._said: Seldom[str] = Seldom(_SAID_AGAIN_MS, 10)
 
     async def take(self, name: str, most: int) -> bool:
         """One slot of the limit `name`, of which there are `most` on all nodes, until `give_back`; False if all are
@@ -168,9 +171,15 @@ class Slots:
         return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        """Whoever waits for it raises what it raises; of other failures than a database that is away nobody else says
+        what an operator needs."""
         self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits for it raises it
+        failure = None if task.cancelled() else task.exception()
+        if failure is None or isinstance(failure, StoreUnavailable):
+            return
+        what = f"{type(failure).__name__}: {failure}"
+        if self._said.is_due(what, int(asyncio.get_running_loop().time() * 1000)):
+            log.error("slots of limits cannot be taken, or given back, now: %s", what)
 
     def _look_later(self) -> None:
         if self._looking is None and not self._closed:

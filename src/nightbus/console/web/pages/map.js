@@ -1,5 +1,6 @@
 // The map: what is deployed, from producers over buses and rules to targets, with what flows through it now; or the same as a list.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js'
+import { isClustered } from '../api.js'
 import { count, shortName, when } from '../format.js'
 import { useLive, useLoad, usePref, useQuery } from '../hooks.js'
 import { pageOfArn } from '../resource_links.js'
@@ -161,7 +162,8 @@ export default function MapPage() {
   const answer = useLoad('/map', {}, { every: 10000 })
   const text = JSON.stringify(answer.data)
   const graph = useMemo(() => answer.data && readGraph(answer.data), [text])
-  return html`<${Page} title="Map"><${Loaded} from=${answer} rows=${10}>${() => (graph.nodes.length <= 1
+  const lead = isClustered() ? 'What flows is that of all nodes; from topics to queues, and from queues to dead-letter queues, that of this node alone.' : ''
+  return html`<${Page} title="Map" lead=${lead}><${Loaded} from=${answer} rows=${10}>${() => (graph.nodes.length <= 1
     ? html`<div class="card"><${Empty} title="Nothing is deployed yet" command="sam deploy --guided">Deploy a template with sam, aws, cdk or terraform against this node: its buses, rules, functions and queues are drawn here, with what flows between them.<//></div>`
     : html`<${Whole} graph=${graph} query=${query} change=${change} />`)}<//><//>`
 }
