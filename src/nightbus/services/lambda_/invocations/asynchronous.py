@@ -34,7 +34,8 @@ from nightbus.services.lambda_.invocations.queued import (
     after_refusal,
     before_attempt,
 )
-from nightbus.services.lambda_.invocations.running import run, when_ready
+from nightbus.services.lambda_.invocations.running import Runnable, run, when_ready
+from nightbus.services.lambda_.invocations.useful_concurrency import FunctionLine
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.settings.recursion import RECURSIVE
 from nightbus.store.interface import Enqueue, Item
@@ -121,14 +122,7 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
         return _Attempt(None, note, jobs=_end(platform, plan, invocation, refused.condition, None))
     try:
         ready = runnable if plan.is_ready else await when_ready(platform, runnable)
-        result = await run(
-            platform,
-            ready,
-            invocation.payload.encode(),
-            request_id=invocation.request_id,
-            trace=invocation.trace,
-            log_with_result=True,
-        )
+        result = await _run(platform, plan.line, ready, invocation)
     except Exception as error:
         log.info("%s did not run: %s", runnable.ref.qualified_arn, error)
         if isinstance(error, AwsError) and error.code == RECURSIVE:
@@ -148,6 +142,27 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
         await _write_log(platform, runnable.ref, result.unwritten)
         raise
     return _Attempt.tried_again(decision, error_of(result), result.unwritten)
+
+
+async def _run(
+    platform: Platform, line: FunctionLine, runnable: Runnable, invocation: QueuedInvocation
+) -> InvokeResult:
+    """Raises what `run` raises."""
+    await line.enter()
+    duration_ms = None
+    try:
+        result = await run(
+            platform,
+            runnable,
+            invocation.payload.encode(),
+            request_id=invocation.request_id,
+            trace=invocation.trace,
+            log_with_result=True,
+        )
+        duration_ms = result.duration_ms
+        return result
+    finally:
+        line.leave(duration_ms)
 
 
 def _end(

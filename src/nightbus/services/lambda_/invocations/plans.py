@@ -13,6 +13,7 @@ from nightbus.bounded import Bounded
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.queued import Policy
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable
+from nightbus.services.lambda_.invocations.useful_concurrency import FunctionLine
 from nightbus.services.lambda_.lifecycle.states import is_settled
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
@@ -25,7 +26,7 @@ _MOST = 1_000
 class Plan:
     """How an invocation of a reference is carried out. `settings` and `config` are what it was made of.
 
-    `is_ready`: it may run at once, which `when_ready` need not be asked.
+    `is_ready`: it may run at once, which `when_ready` need not be asked. `line` outlives changes of the records.
     """
 
     runnable: Runnable
@@ -33,6 +34,7 @@ class Plan:
     settings: Record | None
     config: dict[str, Any]
     is_ready: bool
+    line: FunctionLine
 
 
 class Plans:
@@ -52,9 +54,10 @@ class Plans:
         if known is not None and known.settings is settings and known.config is config:
             if known.runnable.function is runnable.function:
                 return known
-            plan = Plan(runnable, known.policy, settings, config, known.is_ready)
+            plan = Plan(runnable, known.policy, settings, config, known.is_ready, known.line)
         else:
             policy = Policy.of(settings.value["config"] if settings else {})
-            plan = Plan(runnable, policy, settings, config, is_settled(config))
+            line = FunctionLine() if known is None else known.line
+            plan = Plan(runnable, policy, settings, config, is_settled(config), line)
         self._plans[ref] = plan
         return plan
