@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from nightbus.audit.identities import source_address
-from nightbus.audit.newest import newest
 from nightbus.audit.parameters import json_bytes, without_secrets
 from nightbus.aws.calls import Call, Scope
 from nightbus.delivery import trace_log
@@ -22,6 +21,7 @@ from nightbus.policies.decision import Decision, Effect, PolicyKind, Verdict
 from nightbus.policies.evaluation import Policies, explain, smallest_statement
 from nightbus.policies.request import AccessRequest, Need, Values
 from nightbus.store.interface import SYSTEM, Append, Entry, Store
+from nightbus.store.newest import newest
 
 _CLOUDFORMATION = "cloudformation.amazonaws.com"
 # The last part of a name that CloudFormation generates: `<stack>-<id>-<12 characters>`; not that of a UUID.

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 import orjson
 
-from nightbus.audit.newest import newest
 from nightbus.audit.refusals import find_refusals, refusals_before
 from nightbus.aws.errors import AwsError
 from nightbus.console.api.request import ApiRequest
@@ -17,6 +16,7 @@ from nightbus.console.api.values import Answer, Json, Page, as_json
 from nightbus.identity.audit import TRAIL
 from nightbus.node.admin.access import add_to
 from nightbus.store.interface import Entry
+from nightbus.store.newest import newest
 
 Text = Annotated[str, msgspec.Meta(max_length=300)]
 

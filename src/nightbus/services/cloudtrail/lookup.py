@@ -1,7 +1,7 @@
 """Answers LookupEvents from the records of the call's account and region, the newest first.
 
-A record is parsed only where its text has the attribute's value. A request reads at most `_MOST_READ` records, which
-takes some 50 ms; where it finds too few in them, its answer has a token and fewer events, as AWS's may have.
+A record is parsed only where its text has the attribute's value. A request reads a bounded number of records; where it
+finds too few in them, its answer has a token and fewer events, as AWS's may have.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from nightbus.aws.pagination import decode_token, encode_token
 from nightbus.identity.audit import TRAIL
 from nightbus.services.context import Context
 from nightbus.store.interface import Entry
+from nightbus.store.newest import newest
 
 _PER_PAGE = 50
-_STEP = 1000
-_MOST_READ = 20_000
 _PER_SECOND = 2
 
 
@@ -74,27 +73,17 @@ async def _search(
             return [], 0
         since, until = max(since or 0, moment), moment if until is None else min(until, moment)
     shows_data = ctx.platform.trail is not None and ctx.platform.trail.data_events
-    found: list[dict[str, Any]] = []
-    for _ in range(_MOST_READ // _STEP):
-        entries = await ctx.store.read(
-            ctx.scope,
-            TRAIL,
-            after=after,
-            since=since,
-            until=None if until is None else until + 1,
-            limit=_STEP,
-            backwards=True,
-        )
-        for entry in entries:
-            event = _matching(entry, attribute, shows_data)
-            after = entry.offset
-            if event is not None:
-                found.append(event)
-                if len(found) == most:
-                    return found, after
-        if len(entries) < _STEP:
-            return found, 0
-    return found, after
+    end = None if until is None else until + 1
+    return await newest(
+        ctx.store,
+        ctx.scope,
+        TRAIL,
+        most,
+        lambda entry: _matching(entry, attribute, shows_data),
+        before=after,
+        since=since,
+        until=end,
+    )
 
 
 def _matching(entry: Entry, attribute: Mapping[str, str] | None, shows_data: bool) -> dict[str, Any] | None:
