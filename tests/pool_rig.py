@@ -24,7 +24,7 @@ class Made:
         self.usable = True
         self.expires = float("inf")
         self.idle_since = 0.0
-        self.closed = False
+        self.closed = self.is_frozen = False
         self._failure = failure
 
     async def initialised(self, request_id: str, seconds: float | None = None) -> None:

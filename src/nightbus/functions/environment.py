@@ -95,7 +95,8 @@ class Environment:
         self._init_ms: float | None = None
         self._restore_ms: float | None = None
         self._peak = PeakMemory(clock)
-        self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
+        told = self._is_over_memory, self._is_at_rest
+        self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, *told)
         self._used = self._is_initialised = self._over_memory = self._repeats_init = self._is_too_slow = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
@@ -163,16 +164,9 @@ class Environment:
         self._ready.set()
 
     async def invoke(
-        self,
-        payload: bytes,
-        *,
-        request_id: str,
-        invoked_arn: str,
-        client_context: str,
-        trace: str,
-        log_with_result: bool,
-        stream: ResponseStream | None = None,
-    ) -> InvokeResult:
+        self, payload: bytes, *, request_id: str, invoked_arn: str, client_context: str, trace: str,
+        log_with_result: bool, stream: ResponseStream | None = None,
+    ) -> InvokeResult:  # fmt: skip
         """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
         Raises InitTimedOut.
 
@@ -236,12 +230,10 @@ class Environment:
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
         it came to an end."""
-        if self._ready.is_set():
-            return self.usable
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
-            return self.usable
-        return False
+        if not self._ready.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
+        return self._ready.is_set() and self.usable
 
     def repeat_init(self) -> None:
         """Its init phase is a part of the first invocation, since that of another environment took too long."""
@@ -250,9 +242,8 @@ class Environment:
     async def initialised(self, request_id: str, seconds: float | None = None) -> None:
         self._watch.start(_LONGEST_INIT_SECONDS, lambda: None)  # for its memory
         try:
-            async with asyncio.timeout(
-                seconds or _INIT_SECONDS + bool(self._paths.debugger) * self.spec.timeout
-            ):
+            debugged = self.spec.timeout if self._paths.debugger else 0
+            async with asyncio.timeout(seconds or _INIT_SECONDS + debugged):
                 await self._ready.wait()
                 if self._extensions is not None and self._init_ms is not None and self.usable:
                     await self._extensions.initialised()
@@ -292,6 +283,7 @@ class Environment:
         began = self._clock.monotonic()
         self._platform.restore_started()
         self._ready.clear()
+        self._watch.start(_RESTORE_SECONDS, lambda: None)
         self._api.restore()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ready.wait(), _RESTORE_SECONDS)
@@ -305,8 +297,7 @@ class Environment:
             raise EnvironmentEnded(error, "" if self._init_error is not None else said)
 
     def _init_failed(self, error_type: str) -> None:
-        elapsed = (self._clock.monotonic() - self._began) * 1000
-        self._platform.init_ended(elapsed, "error", error_type)
+        self._platform.init_ended((self._clock.monotonic() - self._began) * 1000, "error", error_type)
 
     async def _run(self, invocation: Invocation, stream: ResponseStream | None, seconds: float) -> Answer:
         request_id = invocation.request_id
@@ -352,6 +343,15 @@ class Environment:
             self._over_memory = True
             self.kill()
 
+    @property
+    def is_frozen(self) -> bool:
+        return self._process.is_frozen
+
+    def _is_at_rest(self) -> bool:
+        """Runtime and extensions wait: it is to be frozen. Not with a debugger, which would wait as well."""
+        waits = self._api.is_waiting and self._is_initialised and self.usable and not self._paths.debugger
+        return waits and (self._extensions is None or self._extensions.is_at_rest())
+
     async def _end_with_extensions(self, extensions: ExtensionHost, run: FinishedRun) -> None:
         began = self._clock.monotonic()
         self._watch.start(self._deadline - began, lambda: None)
@@ -371,8 +371,8 @@ class Environment:
         await self._log.flushed()
 
     async def _exited(self, request_id: str) -> EnvironmentEnded:
-        status, over_memory = self._process.exit.result(), self._over_memory
-        return await self._log.exited(request_id, status, over_memory=over_memory)
+        status = self._process.exit.result()
+        return await self._log.exited(request_id, status, over_memory=self._over_memory)
 
     def kill(self, reason: str = "failure") -> None:
         """End the runtime; where there are extensions, `close` ends these, and tells them the reason."""

@@ -1,7 +1,7 @@
 """Gives environments networks of their own, in which they reach their Runtime API, the node, and themselves.
 
-This is the node's side of `own_network`: it hands an end of a socket pair along with the request for an environment,
-takes the listeners that come back, and has them served by the Runtime API and by the node's HTTP server.
+This is the node's side of `own_network`: it takes the listeners that come over the link to the environment's init
+process, and has them served by the Runtime API and by the node's HTTP server.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from nightbus.functions.init_link import SOCKET, InitLink
 
 _RUNTIME_API_PORT = 9001  # as on AWS
 _LOOPBACK = "127.0.0.1"
@@ -77,8 +79,7 @@ class EnvironmentNetwork:
         self._serve_node = serve_node
         self.serve_runtime_api: Callable[[socket.socket], Awaitable[None]] | None = None
         self._closed = closed
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ours.setblocking(False)
+        self.link = InitLink()
         self._server: Closable | None = None
         self._asking = asyncio.Lock()
         self._is_closed = False
@@ -88,14 +89,8 @@ class EnvironmentNetwork:
         """The address of the Runtime API in it."""
         return "{}:{}".format(*self.addresses[0])
 
-    @property
-    def descriptor(self) -> int:
-        """For the init process of the namespaces, which `Zygote.fork` hands it."""
-        return self._theirs.fileno()
-
     async def started(self) -> None:
         """The init process has sent the listeners before it was ready. Raises NetworkFailed."""
-        self._theirs.close()
         runtime_api, endpoint = self._received(_LISTENERS)
         try:
             assert self.serve_runtime_api is not None
@@ -111,7 +106,7 @@ class EnvironmentNetwork:
 
     def _received(self, count: int) -> list[socket.socket]:
         try:
-            _, descriptors, _, _ = socket.recv_fds(self._ours, 64, count)
+            descriptors = self.link.receive(count)
         except OSError as failure:
             raise NetworkFailed(f"its network sent no sockets: {failure}") from failure
         made = [socket.socket(fileno=descriptor) for descriptor in descriptors]
@@ -128,21 +123,13 @@ class EnvironmentNetwork:
         async with self._asking:
             if self._is_closed:
                 raise ConnectionAbortedError("the environment has ended")
-            self._ours.send(b"socket")
-            await self._readable()
+            if not self.link.send(SOCKET):
+                raise ConnectionAbortedError("the environment has ended")
+            await self.link.readable()
             try:
                 return self._received(1)[0]
             except NetworkFailed as failure:
                 raise ConnectionAbortedError(str(failure)) from failure
-
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
-        loop.add_reader(self._ours, readable.set)
-        try:
-            await readable.wait()
-        finally:
-            loop.remove_reader(self._ours)
 
     def close(self) -> None:
         if self._is_closed:
@@ -150,8 +137,5 @@ class EnvironmentNetwork:
         self._is_closed = True
         if self._server is not None:
             self._server.close()
-        if self._ours.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self._ours)
-        self._ours.close()
-        self._theirs.close()
+        self.link.close()
         self._closed(self)

@@ -77,7 +77,7 @@ def fork_request(
         and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
         "extensions": list(paths.extensions),
         "own_address": sandbox_address(variables["AWS_LAMBDA_RUNTIME_API"]) if paths.layers else "",
-        "descriptors": 3 if paths.extensions else 1,
+        "descriptors": 4 if paths.extensions else 2,
         "network": [],
         "limits": {
             "RLIMIT_CORE": 0,

@@ -1,8 +1,8 @@
 """Measures how much memory an environment uses, and how much it did at most.
 
-Which processes belong to an environment takes a look at every process of the machine where the kernel does not list
-children, so that a thread does it, at most twice a second and only while invocations run. What these processes have
-resident is read on the event loop, in one short read each.
+Which processes belong to an environment takes a look at every process of the machine, so that a thread does it, at most
+twice a second and only for environments that are not frozen. What these processes have resident is read on the event
+loop, in one short read each.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nightbus.clock import Clock
+from nightbus.functions.process_tree import below, children_of, parents
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
@@ -155,42 +155,10 @@ def _estimated_bytes(members: list[int]) -> int:
 
 def _members_of(watched: dict[int, int]) -> dict[int, set[int]]:
     """By process; `watched` has the init process of each, or 0. Blocks while it reads."""
-    children = _children(_parents().items())
+    children = children_of(parents().items())
     found = {}
     for pid, init in watched.items():
-        found[pid] = _below(pid, children)
+        found[pid] = set(below(pid, children))
         if init:
-            found[pid] |= _below(init, children) - {init}
-    return found
-
-
-def _children(parents: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
-    children: dict[int, list[int]] = {}
-    for one, parent in parents:
-        children.setdefault(parent, []).append(one)
-    return children
-
-
-def _below(pid: int, children: Mapping[int, list[int]]) -> set[int]:
-    """The process itself and all below it."""
-    found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += children.get(one, ())
-    return found
-
-
-def _parents() -> dict[int, int]:
-    """The parent of every process. All are read, since not every kernel lists children."""
-    found = {}
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():  # noqa: PTH112, PTH208
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
-                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
-            except (OSError, IndexError):
-                continue
+            found[pid] |= set(below(init, children)) - {init}
     return found

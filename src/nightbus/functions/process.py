@@ -1,4 +1,4 @@
-"""Starts and ends the process of one environment, with all that it forked.
+"""Starts, freezes, thaws and ends the process of one environment, with all that it forked.
 
 Where extensions are supervised the runtime is a child of that process, and its exit is told by the supervisor.
 """
@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nightbus.functions.environment_network import EnvironmentNetwork, NetworkFailed
+from nightbus.functions.freezing import Freezer, freezer
+from nightbus.functions.init_link import InitLink
 from nightbus.functions.zygotes import Zygote, ZygoteDied
 
 
@@ -26,6 +28,9 @@ class EnvironmentProcess:
         loop = asyncio.get_running_loop()
         self._exited = exited
         self._network = network
+        self._link = InitLink() if network is None else network.link
+        self._freezer: Freezer | None = None
+        self.is_frozen = False
         self.pid = 0
         self.init = (
             0  # the first process of its pid namespace, which adopts orphans; 0 where it has none of its own
@@ -39,10 +44,11 @@ class EnvironmentProcess:
         """Raises ZygoteDied."""
         network = self._network
         if network is not None:
-            request = {**request, "network": network.addresses, "descriptors": request["descriptors"] + 1}
-            more = [*more, network.descriptor]
-        self.pid = await zygote.fork(request, output, self._is_gone, more)
+            request = {**request, "network": network.addresses}
+        self.pid = await zygote.fork(request, output, self._is_gone, [*more, self._link.descriptor])
         self.init = zygote.init_of(self.pid)
+        self._link.started()
+        self._freezer = freezer(self.pid, self.init, self._link)
         if network is not None:
             try:
                 await network.started()
@@ -62,18 +68,32 @@ class EnvironmentProcess:
             self.exit.set_result(status)
             self._exited()
 
+    def freeze(self) -> bool:
+        """Nothing of it runs until `thaw`. False where that cannot be."""
+        if self._freezer is not None and not self.gone.done():
+            self.is_frozen = self._freezer.freeze()
+        return self.is_frozen
+
+    def thaw(self) -> None:
+        if self.is_frozen and self._freezer is not None:
+            self.is_frozen = False
+            self._freezer.thaw()
+
     def terminate(self) -> None:
         """Let it end itself."""
+        self.thaw()
         if self.pid and not self.gone.done():
             with contextlib.suppress(OSError):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """The process and everything that it forked; the zygote reports the end."""
+        """The process and everything that it forked, frozen or not; the zygote reports the end."""
         if self.pid and not self.gone.done():
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     async def wait_gone(self, seconds: float) -> None:
+        """It is told nothing more after that."""
         if self.pid:
             await asyncio.wait([self.gone], timeout=seconds)
+        self._link.close()

@@ -227,8 +227,8 @@ async def serve(
 
     server = _Server(config, listening, context, worker)
     node.draining.end = drained
+    _raise_descriptor_limit()
     if node.functions.networks is not None:
-        _raise_descriptor_limit()
         node.functions.networks.serve_node = server.serve_on
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -289,7 +289,8 @@ async def _tls_context(settings: Settings, node: Node) -> ssl.SSLContext:
 
 
 def _raise_descriptor_limit() -> None:
-    """An environment with a network of its own takes five descriptors and its connections; usual are 1,024 for all."""
+    """An environment takes five descriptors, those with extensions and with a network of their own some more; usual are
+    1,024 for all."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -252,6 +252,8 @@ async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(
         async with asyncio.timeout(10):
             while environment._api._asking is None:
                 await asyncio.sleep(0.01)
+        environment._watch.stop()  # else it would be frozen soon, and an invocation would thaw it
+        environment._process.thaw()
         os.kill(pid, signal.SIGSTOP)
         environment._api._asking.close()
         async with asyncio.timeout(10):

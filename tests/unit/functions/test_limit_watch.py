@@ -1,9 +1,10 @@
-"""The watch of an environment looks at long invocations, and at short ones only where the runtime says too much."""
+"""The watch of an environment looks at long invocations, and at short ones only where the runtime says too much. It
+freezes the environment when that rests."""
 
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -26,10 +27,32 @@ class Used:
         return 0
 
 
-def a_watch(used: Used, peak: PeakMemory) -> LimitWatch:
-    gone = asyncio.get_running_loop().create_future()
-    process = SimpleNamespace(pid=1, init=0, gone=gone)
-    return LimitWatch(cast(Any, process), cast(Any, used), peak, LIMIT, lambda: None)
+class Process:
+    """Says when it is frozen and thawed, and has no process."""
+
+    def __init__(self) -> None:
+        self.pid, self.init = 1, 0
+        self.gone = asyncio.get_running_loop().create_future()
+        self.is_frozen = False
+        self.frozen = asyncio.Event()
+
+    def freeze(self) -> bool:
+        self.is_frozen = True
+        self.frozen.set()
+        return True
+
+    def thaw(self) -> None:
+        self.is_frozen = False
+
+
+def a_watch(
+    used: Used,
+    peak: PeakMemory,
+    process: Process | None = None,
+    is_at_rest: Callable[[], bool] = lambda: True,
+) -> LimitWatch:
+    given = cast(Any, process or Process())
+    return LimitWatch(given, cast(Any, used), peak, LIMIT, lambda: None, is_at_rest)
 
 
 async def short_invocations(watch: LimitWatch) -> None:
@@ -66,3 +89,60 @@ async def test_short_ones_are_looked_at_seldom_unless_the_runtime_says_too_much(
     running.cancel()
     watch.stop()
     assert took >= 1.5 or peak_megabytes > LIMIT
+
+
+async def test_what_rests_is_frozen_and_looked_at_twice_and_what_works_is_thawed() -> None:
+    used, process = Used(), Process()
+    watch = a_watch(used, PeakMemory(SystemClock()), process)
+    watch.start(60, lambda: None)
+    while used.looks < 2:
+        await asyncio.sleep(0.01)
+    assert not process.frozen.is_set()
+    watch.start_idle()
+    async with asyncio.timeout(30):
+        await process.frozen.wait()
+        looks = used.looks
+        while watch._timer is not None:
+            await asyncio.sleep(0.01)
+    assert used.looks - looks in (2, 3)  # and one as it was frozen
+    watch.start(60, lambda: None)
+    assert not process.is_frozen
+    assert watch._timer is not None
+    watch.stop()
+
+
+async def test_what_does_not_rest_is_asked_again_and_again() -> None:
+    process, asked = Process(), 0
+
+    def is_at_rest() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    watch = a_watch(Used(), PeakMemory(SystemClock()), process, is_at_rest)
+    watch.start(60, lambda: None)
+    watch.start_idle()
+    async with asyncio.timeout(30):
+        await process.frozen.wait()
+    assert asked == 3
+    watch.stop()
+
+
+async def test_between_short_invocations_nothing_is_frozen() -> None:
+    """None is asked either: a look that finds the environment idle waits for the next one."""
+    asked = 0
+
+    def is_at_rest() -> bool:
+        nonlocal asked
+        asked += 1
+        return True
+
+    watch = a_watch(Used(), PeakMemory(SystemClock()), is_at_rest=is_at_rest)
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + 1
+    while loop.time() < ends:
+        watch.start(5, lambda: None)
+        watch.start_idle()
+        await asyncio.sleep(0)
+    watch.stop()
+    assert asked == 0

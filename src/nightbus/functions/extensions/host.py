@@ -29,6 +29,7 @@ from nightbus.functions.runtime_api.api import RuntimeApi
 _SHUTDOWN_SECONDS = 2.0
 _RUNTIME_SECONDS = 0.3  # of these, for the runtime to end
 _INTERNAL_SECONDS = 0.5  # the same, where it has an internal extension
+_DELIVERY_SECONDS = 3.0  # for telemetry before a freeze; what is left is delivered after the thaw
 _EXIT_SECONDS = 0.5  # for one that has reported an error to exit
 
 
@@ -59,7 +60,9 @@ class ExtensionHost:
         api.expect_extensions()
         told = self._platform.subscribed
         own = api.network.new_socket if api.network is not None else None
-        self._telemetry = Telemetry(lambda: sandbox_address(api.address), spec.log_format, told, own)
+        address, is_frozen = lambda: sandbox_address(api.address), lambda: process.is_frozen
+        self._telemetry = Telemetry(address, spec.log_format, told, own, is_frozen)
+        self._delivers_until: float | None = None
         self._platform.listener, output.listener = self._telemetry.platform, self._telemetry.line
         self._api = ExtensionsApi(spec, self.registry, self._error_reported)
         self._link = SupervisorLink(self._heard) if external else None
@@ -158,7 +161,19 @@ class ExtensionHost:
             "invokedFunctionArn": headers["Lambda-Runtime-Invoked-Function-Arn"],
             "tracing": tracing,
         }
+        self._delivers_until = None
         self.registry.emit(INVOKE, event)
+
+    def is_at_rest(self) -> bool:
+        """All wait for an event, and subscribers have what there is; it is sent now where they do not. One that does
+        not take it is not waited for."""
+        if not self.registry.all_ready:
+            return False
+        if self._telemetry.deliver():
+            return True
+        if self._delivers_until is None:
+            self._delivers_until = self._loop.time() + _DELIVERY_SECONDS
+        return self._loop.time() >= self._delivers_until
 
     @property
     def is_idle(self) -> bool:
@@ -175,11 +190,13 @@ class ExtensionHost:
 
     def kill_runtime(self) -> None:
         if self._link is not None:
+            self._process.thaw()
             self._link.send({"signal": int(signal.SIGKILL)})
 
     async def shut_down(self, reason: str) -> None:
         """`reason` is spindown, timeout or failure: after these the runtime gets no time to end itself."""
         self.registry.is_shutting_down = True
+        self._process.thaw()
         ends = self._clock.monotonic() + _SHUTDOWN_SECONDS
         if self._link is None:
             if self.registry.has_internal and reason == "spindown":

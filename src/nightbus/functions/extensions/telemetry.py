@@ -36,7 +36,8 @@ _BUFFERING = {  # least, most, default
 class Telemetry:
     """`address` is the loopback address at which the sandbox's own name resolves. `subscribed` is told of each.
 
-    `new_socket` makes sockets in the environment's network; None where it shares the node's.
+    `new_socket` makes sockets in the environment's network; None where it shares the node's. `is_frozen`: the
+    environment is, so that nothing is to be sent.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Telemetry:
         log_format: str,
         subscribed: Callable[[str, str, Sequence[str]], None],
         new_socket: NewSocket | None = None,
+        is_frozen: Callable[[], bool] = lambda: False,
     ) -> None:
         self._address = address
         self._new_socket = new_socket
+        self._is_frozen = is_frozen
         self._is_json = log_format == "JSON"
         self._subscribed = subscribed
         self._subscribers: dict[str, tuple[bytes, str, Subscriber]] = {}
@@ -132,8 +135,15 @@ class Telemetry:
         host = f"{uri.hostname}:{port}"
         buffering = _buffering(request.get("buffering") or {})
         address, kinds = self._address(), tuple(dict.fromkeys(types))
-        subscriber = Subscriber(address, port, host, path, kinds, buffering, self._new_socket)
+        subscriber = Subscriber(
+            address, port, host, path, kinds, buffering, self._new_socket, self._is_frozen
+        )
         return subscriber, str(schema)
+
+    def deliver(self) -> bool:
+        """Whether the subscribers have everything; what they do not have is sent now."""
+        missing = [one for _, _, one in self._subscribers.values() if not one.deliver()]
+        return not missing
 
     async def flush(self) -> None:
         for _, _, subscriber in self._subscribers.values():

@@ -3,7 +3,7 @@
 A batch goes when it has so many items or bytes, or some time after its first event. One batch is under way at a time;
 what comes meanwhile waits, up to twice the bytes of a batch. What is more is dropped and counted, and the subscriber is
 told (`platform.logsDropped`) once its listener answers again. A listener that does not answer costs nobody else
-anything.
+anything. While the environment is frozen nothing is sent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Buffering:
 
 
 class Subscriber:
-    """`address` and `port` are where it listens, `host` what it calls itself. `new_socket`: as in `Telemetry`."""
+    """`address` and `port` are where it listens, `host` what it calls itself. `new_socket` and
+    `is_frozen`: as in `Telemetry`."""
 
     def __init__(
         self,
@@ -47,8 +48,10 @@ class Subscriber:
         types: Sequence[str],
         buffering: Buffering,
         new_socket: NewSocket | None = None,
+        is_frozen: Callable[[], bool] = lambda: False,
     ) -> None:
         self._new_socket = new_socket
+        self._is_frozen = is_frozen
         self._address = address
         self._port = port
         self._head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
@@ -75,16 +78,25 @@ class Subscriber:
         elif self._timer is None:
             self._timer = self._loop.call_later(self._buffering.seconds, self._send_soon)
 
+    @property
+    def _is_held(self) -> bool:
+        return self._is_closed or self._is_frozen()
+
+    def deliver(self) -> bool:
+        """Whether the listener has everything; what it does not have is sent now."""
+        self._send_soon()
+        return not self._events
+
     def _send_soon(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._sending is None and self._events and not self._is_closed:
+        if self._sending is None and self._events and not self._is_held:
             self._sending = asyncio.create_task(self._send_all())
 
     async def _send_all(self) -> None:
         try:
-            while self._events and not self._is_closed:
+            while self._events and not self._is_held:
                 batch, size = self._batch()
                 if not await self._sent(batch):
                     await asyncio.sleep(_RETRY_SECONDS)

@@ -237,7 +237,9 @@ class Pool:
         ]
 
     def in_memory(self) -> dict[str, int]:
+        frozen = sum(one.is_frozen for environments in self._idle.values() for one in environments)
         return {
+            "environments frozen": frozen + self.provisioned.frozen + self.snapshots.frozen,
             "environments idle": sum(map(len, self._idle.values())),
             "environments busy": len(self._busy),
             "environments provisioned": self.provisioned.waiting,

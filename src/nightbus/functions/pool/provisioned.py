@@ -137,6 +137,10 @@ class ProvisionedEnvironments:
         """How many are idle, or are being started."""
         return sum(len(target.idle) + target.starting for target in self.targets.values())
 
+    @property
+    def frozen(self) -> int:
+        return sum(one.is_frozen for target in self.targets.values() for one in target.idle)
+
     def specs(self) -> list[FunctionSpec]:
         return [target.spec for target in self.targets.values()]
 

@@ -118,6 +118,10 @@ class SnapshotEnvironments:
         awaited = sum(one.key not in self._making for one in self._under_way)
         return len(self._ready) + len(self._making) + awaited
 
+    @property
+    def frozen(self) -> int:
+        return sum(one.is_frozen for one in self._ready.values())
+
     def specs(self) -> list[FunctionSpec]:
         return [one.spec for one in self._ready.values()]
 

@@ -100,6 +100,11 @@ class RuntimeApi:
         """Whether the runtime waits for work."""
         return self._asking is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the runtime waits for work, or for the restore of its snapshot."""
+        return self._asking is not None or self.restoring is not None
+
     def give(self, invocation: Invocation, stream: ResponseStream | None = None) -> None:
         """Hand the invocation to the runtime, which must have asked for it. `stream` takes a streamed response."""
         if self._asking is None:

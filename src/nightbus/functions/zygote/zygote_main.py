@@ -1,10 +1,10 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
-for what it loads from beside it as well. It reads requests (one JSON object each, with the
-descriptor of the output pipe beside it, and more where there are
-extensions or a network of its own) from the socket that it is given, answers each with the pid of the new process,
-and tells of every process that ended. When the socket closes, it and all that it forked end.
+for what it loads from beside it as well. It reads requests (one JSON object each, with the descriptors of the output
+pipe and of the link to the init process beside it, and more where there are extensions) from the socket that it is
+given, answers each with the pid of the new process, and tells of every process that ended. When the socket closes, it
+and all that it forked end.
 """
 
 import gc
@@ -148,7 +148,7 @@ def answer(control, protection, environments, spare, line, descriptors, learned)
     request = json.loads(line)
     count = request["descriptors"]
     passed, others = descriptors[:count], descriptors[count:]
-    link = passed.pop() if request["network"] else None
+    link = passed.pop()
     taken = spare.take(request, line, passed, link)
     try:
         if taken is None:
@@ -158,7 +158,7 @@ def answer(control, protection, environments, spare, line, descriptors, learned)
         said = {"pid": pid, "init": made.pid if made is not None else 0}
     except OSError as failure:
         said = {"failure": failure.strerror or str(failure)}
-    close([*passed, *([] if link is None else [link])])
+    close([*passed, link])
     tell(control, {"started": request["id"], **said})
     return others
 
@@ -214,7 +214,7 @@ def site_builtins():
 
 def start(protection, request, passed, link, learned):
     """The pid and the namespaces of a new process. Raises OSError."""
-    made = protection.make(request, *([] if link is None else [link]))
+    made = protection.make(request, link)
 
     def become():
         namespaces = [] if made is None else [made.descriptor]

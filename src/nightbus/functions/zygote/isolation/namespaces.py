@@ -8,10 +8,10 @@ maker      A small process, forked before the zygote imports anything, so that i
            namespaces for each request (user, pid, mount, ipc, uts, and net where the node's setting says so), the
            next one ahead while nothing else is to do.
 init       The first process of such a pid namespace, forked by the maker. It mounts the environment's root, answers,
-           and then only waits, or gives the node sockets of its network (`own_network`): the kernel reaps what the
-           function leaves behind. It ends when its socket closes, which the zygote does when the environment ends;
-           also where the zygote is killed. With it ends, by the kernel's doing, every process in the namespace,
-           daemons too.
+           and then only waits for what the node asks (`orders`): to freeze and thaw the environment, and for sockets
+           of its network. The kernel reaps what the function leaves behind. It ends when its socket closes, which the
+           zygote does when the environment ends; also where the zygote is killed. With it ends, by the kernel's doing,
+           every process in the namespace, daemons too.
 function   Forked by the zygote into the pid namespace (`Maker.enter_pid_namespace`, before the fork), where it is not
            the first process, so that signals do to it what they do on AWS. It enters the other namespaces itself
            (`join`), and keeps no capability.
@@ -32,7 +32,7 @@ import signal
 import socket
 import sys
 
-from . import linux, own_network, root_folder, user_maps
+from . import linux, orders, own_network, root_folder, user_maps
 
 _NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
 _UNPRIVILEGED = 65432  # the user of the machine that functions of root's node run as
@@ -133,8 +133,8 @@ class Maker:
             raise OSError(said)
 
     def make(self, request, link=None):
-        """New namespaces, with a root folder as `request` says. `link`: the socket on which the node gets the listeners
-        at the addresses `request["network"]`. Raises OSError."""
+        """New namespaces, with a root folder as `request` says. `link`: the socket on which the node gives orders, and
+        gets the listeners at the addresses `request["network"]`. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(_SECONDS)
         try:
@@ -369,7 +369,7 @@ def _be_init(channel, network):
         channel.close()
         request = order["request"]
         root_folder.add_own(request)
-        if link is not None:
+        if network and link is not None:
             own_network.hand_over_listeners(link, request["network"])
         if process is not None:
             process.send(b".")
@@ -381,6 +381,6 @@ def _be_init(channel, network):
             _tell(lifeline, failure=str(failure) or type(failure).__name__)
         os._exit(1)
     try:
-        own_network.give_sockets(lifeline, link)
+        orders.obey(lifeline, link)
     finally:
         os._exit(0)

@@ -2,11 +2,10 @@
 
 It runs in the init process of the environment's namespaces. A socket stays in the network where it was made, so the
 node, which is in the machine's, gets the listeners made here, for the Runtime API and for its own endpoint. Later it
-gets a new socket whenever it asks, and connects that to a listener of the function, as telemetry needs it.
+gets a new socket whenever it asks (`orders`), and connects that to a listener of the function, as telemetry needs it.
 """
 
 import fcntl
-import select
 import socket
 import struct
 
@@ -41,26 +40,7 @@ def hand_over_listeners(link, addresses):
             listener.close()
 
 
-def give_sockets(lifeline, link):
-    """Return when the lifeline ends. The node asks on the link, and closes it when it needs none any more."""
-    while link is not None:
-        ready = select.select([lifeline, link], [], [])[0]
-        if lifeline in ready and not lifeline.recv(64):
-            return
-        if link in ready and not _give_socket(link):
-            link.close()
-            link = None
-    while lifeline.recv(64):
-        pass
-
-
-def _give_socket(link):
-    """False where nobody asks any more."""
-    try:
-        if not link.recv(64):
-            return False
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
-            linux.send_descriptors(link, b"socket", [made.fileno()])
-        return True
-    except OSError:
-        return False
+def give_socket(link):
+    """Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+        linux.send_descriptors(link, b"socket", [made.fileno()])
