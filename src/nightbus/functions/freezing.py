@@ -37,17 +37,21 @@ class Freezer(Protocol):
 
 def freezer(pid: int, init: int, link: InitLink) -> Freezer:
     """For the environment whose process is `pid`. `init`: the first process of its namespace, 0 where there is none."""
-    return NamespaceFreezer(link) if init else TreeFreezer(pid)
+    return NamespaceFreezer(pid, link) if init else TreeFreezer(pid)
 
 
 class NamespaceFreezer:
-    def __init__(self, link: InitLink) -> None:
+    def __init__(self, pid: int, link: InitLink) -> None:
+        self._pid = pid
         self._link = link
 
     def freeze(self) -> bool:
         return self._link.send(FREEZE)
 
     def thaw(self) -> None:
+        """The environment's process, which is the runtime where nothing supervises it, need not wait for the others."""
+        with contextlib.suppress(OSError):
+            os.kill(self._pid, signal.SIGCONT)
         self._link.send(THAW)
 
 
