@@ -135,7 +135,9 @@ def _isolation(settings: Settings, _: Patient | None = None) -> Iterator[Finding
     if sys.platform == "linux":
         yield Finding(OK, "between invocations functions are frozen, as on AWS")
     else:
-        yield Finding(NOTE, "functions go on between invocations, where AWS freezes them", "run the node on Linux")
+        yield Finding(
+            NOTE, "functions go on between invocations, where AWS freezes them", "run the node on Linux"
+        )
 
 
 def _network(settings: Settings, layers: Mapping[str, Any]) -> Finding:
