@@ -117,7 +117,7 @@ class Environment:
         request = fork_request(self.spec, self._paths, shown, self._tmp, visible)
         self._began = self._clock.monotonic()
         more = self._extensions.descriptors if self._extensions is not None else ()
-        await self._process.start(zygote, request, self._output.write_end, more)
+        await self._process.start(zygote, request, shown, self._output.write_end, more)
         self._platform.init_started(launch.runtime.label, launch.runtime.note, launch.notes)
         self._output.start()
         if self._extensions is not None:

@@ -56,11 +56,11 @@ def fork_request(
 ) -> dict[str, Any]:
     """What `Zygote.fork` sends for one environment, as `zygote_main` and `sandbox` read it.
 
-    `variables` are the process's environment variables. `tmp` is the environment's own folder, where it has no /tmp of
-    its own. `visible` are the files and folders beside the system's that it sees; None for no sandbox.
+    `variables` are the process's environment variables, which it gets by itself (`variables_file`). `tmp` is the
+    environment's own folder, where it has no /tmp of its own. `visible` are the files and folders beside the system's
+    that it sees; None for no sandbox.
     """
     return {
-        "environment": dict(variables),
         "code": str(paths.code),
         "layers": str(paths.layers) if paths.layers else "",
         "runtime": str(paths.launch.folder),
@@ -77,7 +77,7 @@ def fork_request(
         and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
         "extensions": list(paths.extensions),
         "own_address": sandbox_address(variables["AWS_LAMBDA_RUNTIME_API"]) if paths.layers else "",
-        "descriptors": 4 if paths.extensions else 2,
+        "descriptors": 5 if paths.extensions else 3,
         "network": [],
         "limits": {
             "RLIMIT_CORE": 0,

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nightbus.functions.environment_network import EnvironmentNetwork, NetworkFailed
 from nightbus.functions.freezing import Freezer, freezer
 from nightbus.functions.init_link import InitLink
+from nightbus.functions.variables_file import variables_file
 from nightbus.functions.zygotes import Zygote, ZygoteDied
 
 
@@ -39,13 +40,23 @@ class EnvironmentProcess:
         self.gone: asyncio.Future[int] = loop.create_future()
 
     async def start(
-        self, zygote: Zygote, request: dict[str, Any], output: int, more: Sequence[int] = ()
+        self,
+        zygote: Zygote,
+        request: dict[str, Any],
+        variables: Mapping[str, str],
+        output: int,
+        more: Sequence[int] = (),
     ) -> None:
-        """Raises ZygoteDied."""
+        """Raises ZygoteDied. `variables`: its environment variables, which the zygote does not read."""
         network = self._network
         if network is not None:
             request = {**request, "network": network.addresses}
-        self.pid = await zygote.fork(request, output, self._is_gone, [*more, self._link.descriptor])
+        try:
+            with variables_file(variables) as file:
+                passed = [file.fileno(), *more, self._link.descriptor]
+                self.pid = await zygote.fork(request, output, self._is_gone, passed)
+        except OSError as failure:
+            raise ZygoteDied(str(failure)) from failure
         self.init = zygote.init_of(self.pid)
         self._link.started()
         self._freezer = freezer(self.pid, self.init, self._link)

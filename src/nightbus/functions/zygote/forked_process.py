@@ -4,6 +4,7 @@ This file is loaded by a zygote, by any Python from 3.8 on, without Nightbus imp
 """
 
 import ctypes
+import json
 import os
 import resource
 import signal
@@ -67,6 +68,14 @@ def end_with(zygote):
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         os._exit(0)
+
+
+def read_variables(descriptor):
+    """What the node has put into the file (`variables_file`). The zygote must not read it: what is in its memory, freed
+    or not, is in that of each process that it forks later."""
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        return json.loads(file.read())
 
 
 def set_limits(limits):

@@ -8,8 +8,9 @@ init process of its namespaces makes then. No function's code has run in it befo
 There is none where there are no namespaces. A request that wants to see other things of the machine than the one before
 is served without, and so is one that comes before the next spare process is there.
 
-What is forked has everything that the zygote has in its memory. So the zygote keeps nothing of a request that another
-function may not know, and no parsed models that are older than those of its own (`renew`).
+What is forked has everything that the zygote has in its memory, freed or not. So no request has what another function
+may not know (`functions/variables_file.py`), and the zygote has no parsed models that are older than those of its own
+(`renew`).
 
 This file is loaded by a zygote, by any Python from 3.8 on, without Nightbus importable: standard library only.
 """

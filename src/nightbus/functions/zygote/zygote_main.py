@@ -2,9 +2,9 @@
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
 for what it loads from beside it as well. It reads requests (one JSON object each, with the descriptors of the output
-pipe and of the link to the init process beside it, and more where there are extensions) from the socket that it is
-given, answers each with the pid of the new process, and tells of every process that ended. When the socket closes, it
-and all that it forked end.
+pipe, of the file of variables and of the link to the init process beside it, and more where there are extensions) from
+the socket that it is given, answers each with the pid of the new process, and tells of every process that ended. When
+the socket closes, it and all that it forked end.
 """
 
 import gc
@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 
-MOST_DESCRIPTORS = 4  # that come with one request
+MOST_DESCRIPTORS = 5  # that come with one request
 PRELOADED = (
     "logging",
     "urllib.request",
@@ -129,13 +129,9 @@ def serve(control, protection, environments, wake_read, wake_write, learn_read, 
             if not data:
                 end(environments)
             buffer, descriptors = buffer + data, descriptors + passed
-            del data
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
                 descriptors = answer(control, protection, environments, spare, line, descriptors, learn_write)
-                del (
-                    line
-                )  # what one function may know must not be there when a process is forked for another one
         elif learn_read in ready:
             if learn(learn_read):
                 spare.renew()
@@ -279,13 +275,13 @@ def end(environments):
         os._exit(0)
 
 
-def become_environment(protection, request, made, learned, output, *for_extensions):
+def become_environment(protection, request, made, learned, output, variables, *for_extensions):
     zygote = forked_process.leave_zygote()
     forked_process.wire_output(output)
     forked_process.set_limits(request["limits"])
     place = protection.enter(request, made)
     forked_process.end_with(zygote)
-    environment = set_variables(request, place, output)
+    environment = set_variables(variables, place, output)
     run(request, place, environment, learned, output, for_extensions)
 
 
@@ -295,18 +291,18 @@ def become_spare(protection, made, channel, receive_request, learned):
     linux.close_all_but([made.descriptor, channel, learned])
     protection.enter_namespaces(made)
     forked_process.end_with(zygote)
-    line, (output, *for_extensions), wait_for_root = receive_request()
+    line, (output, variables, *for_extensions), wait_for_root = receive_request()
     forked_process.wire_output(output)
     request = json.loads(line)
     forked_process.set_limits(request["limits"])
     place = protection.paths(request)
-    environment = set_variables(request, place, output)
+    environment = set_variables(variables, place, output)
     wait_for_root()
     run(request, place, environment, learned, output, for_extensions)
 
 
-def set_variables(request, place, output):
-    environment = request["environment"]
+def set_variables(descriptor, place, output):
+    environment = forked_process.read_variables(descriptor)
     environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
     environment.update(PWD=environment["LAMBDA_TASK_ROOT"], SHLVL="0")  # what AWS's shell script leaves
