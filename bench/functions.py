@@ -44,6 +44,7 @@ LOG_FUNCTION = "plane-logs"
 LOG_CODE = (
     "def handler(event, context):\n    for n in range(10):\n        print('line', n)\n    return event\n"
 )
+NEXT_FUNCTION = "plane-next"
 CLIENT_FUNCTION = "plane-client"
 CLIENT_CODE = "import boto3\nclient = boto3.client('dynamodb')\n" + ECHO_CODE
 BEGIN, END = "<!-- functions -->", "<!-- /functions -->"
@@ -164,26 +165,33 @@ def invocations(endpoint: Endpoint, options: Options) -> Iterator[Row]:
 
 
 def cold_starts(endpoint: Endpoint, options: Options) -> Iterator[Row]:
-    """Each after a change of the function's configuration, which ends its environments."""
-    for name, code, what, wanted in (
-        (ECHO_FUNCTION, ECHO_CODE, "cold start, plain handler", 15.0),
-        (CLIENT_FUNCTION, CLIENT_CODE, "cold start, a boto3 client at import", 80.0),
+    """Each after a change of the function's configuration, which ends its environments. Of the plain handler there is
+    a second function, which starts right after the first one, while no process is forked ahead."""
+    endpoint.create_function(NEXT_FUNCTION, ECHO_CODE, {})
+    for name, following, code, what, wanted in (
+        (ECHO_FUNCTION, NEXT_FUNCTION, ECHO_CODE, "cold start, plain handler", 15.0),
+        (CLIENT_FUNCTION, "", CLIENT_CODE, "cold start, a boto3 client at import", 80.0),
     ):
         endpoint.create_function(name, code, {})
         client, raw = endpoint.client("lambda"), invoke(endpoint.url, name, b"{}")
-        connection, took = Connection(endpoint.url), []
+        connection, took, took_next = Connection(endpoint.url), [], []
         try:
             first = asked_ms(connection, raw)
             for number in range(options.colds):
-                client.update_function_configuration(FunctionName=name, Description=f"{number}")
-                client.get_waiter("function_updated_v2").wait(FunctionName=name)
+                for changed in filter(None, (name, following)):
+                    client.update_function_configuration(FunctionName=changed, Description=f"{number}")
+                    client.get_waiter("function_updated_v2").wait(FunctionName=changed)
                 time.sleep(PAUSE_SECONDS)
                 took.append(asked_ms(connection, raw))
+                if following:
+                    took_next.append(asked_ms(connection, invoke(endpoint.url, following, b"{}")))
         finally:
             connection.close()
         yield Row(what, "ms p50", statistics.median(took), wanted)
         yield Row("", "ms p90", percentile(took, 90))
         yield Row("", "ms, the first of all", first)
+        if following:
+            yield Row("cold start right after another one", "ms p50", statistics.median(took_next))
 
 
 def events(endpoint: Endpoint, options: Options) -> Iterator[Row]:

@@ -43,10 +43,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
 from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
@@ -98,7 +98,7 @@ class Environment:
         told = self._is_over_memory, self._is_at_rest
         self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, *told)
         self._used = self._is_initialised = self._over_memory = self._repeats_init = self._is_too_slow = False
-        self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
+        self._tmp = paths.scratch / f"env-{new_hex(32)}"  # made by the process where it has no /tmp
         self.usable = True
         self.expires = clock.now_ms() + (_CREDENTIAL_SECONDS - 900 - spec.timeout) * 1000  # UTC, as tokens
         self.idle_since = clock.monotonic()

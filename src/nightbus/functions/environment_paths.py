@@ -56,8 +56,8 @@ def fork_request(
 ) -> dict[str, Any]:
     """What `Zygote.fork` sends for one environment, as `zygote_main` and `sandbox` read it.
 
-    `variables` are the process's environment variables, which it gets by itself (`variables_file`). `tmp` is the
-    environment's own folder, where it has no /tmp of its own. `visible` are the files and folders beside the system's
+    `variables` are the process's environment variables, which it gets by itself (`variables_file`). `tmp` is a folder
+    that the process makes where it has no /tmp of its own. `visible` are the files and folders beside the system's
     that it sees; None for no sandbox.
     """
     return {

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.functions.compiled_files import CompiledFiles
 from nightbus.functions.debugging import Debugger, Debugging, debugger_packages, without_limits
@@ -45,6 +46,7 @@ log = logging.getLogger("nightbus.functions")
 
 _SHORT = 16  # characters of a digest by which a merged folder names each layer
 _FINISHING_SECONDS = 0.1
+_MOST_KNOWN_PATHS = 1000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -109,6 +111,7 @@ class Runner:
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start, idle_seconds)
         self._visible_folders: dict[tuple[Runtime, Path], list[Path] | None] = {}
+        self._known_paths: Bounded[Hashable, EnvironmentPaths] = Bounded(_MOST_KNOWN_PATHS)
         self._finishing: dict[str, set[asyncio.Task[None]]] = {}  # what extensions still do, by revision
         self._preparing: dict[str, asyncio.Lock] = {}
         self._debugging = Debugging()
@@ -242,7 +245,7 @@ class Runner:
         runtime = await self._runtime(spec.runtime)
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
-        paths = await asyncio.to_thread(self._paths, spec, runtime, code, layers)
+        paths = await self._known_paths_of(spec, runtime, code, layers)
         visible = self._visible(runtime, paths)
         port = self._debugging.port_of(spec)
         if port is not None:
@@ -285,6 +288,18 @@ class Runner:
                 folder = await asyncio.to_thread(self._packages.unpack, package, digest)
         return folder
 
+    async def _known_paths_of(
+        self, spec: FunctionSpec, runtime: Runtime, code: Path, unpacked_layers: Sequence[Path]
+    ) -> EnvironmentPaths:
+        """Looked up in a thread, and once for the same code and settings: a cold start waits for it."""
+        settings = spec.memory, tuple(sorted(spec.environment.items()))
+        key = runtime, spec.scope, spec.name, spec.role, spec.code_digest, tuple(spec.layers), settings
+        known = self._known_paths.get(key)
+        if known is None:
+            known = await asyncio.to_thread(self._paths, spec, runtime, code, unpacked_layers)
+            self._known_paths[key] = known
+        return known
+
     def _paths(
         self, spec: FunctionSpec, runtime: Runtime, code: Path, unpacked_layers: Sequence[Path]
     ) -> EnvironmentPaths:
@@ -324,10 +339,12 @@ class Runner:
         for name in compiled:
             if name.rpartition("-")[2][:_SHORT] not in short:
                 await asyncio.to_thread(remove_tree, self._folder / "pycache" / name)
+        self._known_paths.clear()
 
     def in_memory(self) -> dict[str, int]:
         networks = {} if self.networks is None else {"networks of environments": len(self.networks)}
-        return self._pool.in_memory() | self._debugging.in_memory() | networks
+        known = {"known paths of environments": len(self._known_paths)}
+        return self._pool.in_memory() | self._debugging.in_memory() | networks | known
 
     async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None:
         """Environments that wait for a debugger are ended where it is taken back: nobody else would end them."""

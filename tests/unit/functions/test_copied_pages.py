@@ -17,7 +17,7 @@ from nightbus.functions.zygote import copied_pages
 
 MODULE: Any = cast(Any, copied_pages)
 LIBC = ctypes.CDLL(None, use_errno=True)
-PAGES = 64
+PAGES = 1024
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no pagemap")
 
 
@@ -65,25 +65,39 @@ def populates() -> bool:
     return bool(LIBC.madvise(address, ctypes.c_size_t(mmap.PAGESIZE), 23) == 0)
 
 
-def test_what_all_processes_have_written_to_is_copied_beforehand() -> None:
+def test_what_processes_have_written_to_is_copied_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copied_pages, "MOST_PAGES", 1_000_000)  # of the test's own process too
     memory, pages = Memory(), MODULE.CopiedPages(LIBC)
-    for written in ((3, 4, 5, 9, 20), (3, 4, 5, 20), (3, 4, 5, 9, 20, 63)):
+    for written in ((3, 4, 5), (4, 5, 20), (9,), (63,)):  # the last one is not looked at any more
         with forked(functools.partial(memory.write, *written)) as pid:
             assert memory.owned_by(pid) == set(written)
             pages.learn(pid)
     with forked(lambda: None) as pid:
         assert memory.owned_by(pid) == set()
     with forked(pages.copy) as pid:
-        assert memory.owned_by(pid) == ({3, 4, 5, 20} if populates() else set())
+        assert memory.owned_by(pid) == ({3, 4, 5, 9, 20} if populates() else set())
 
 
 def test_more_than_a_start_should_copy_is_left_to_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     memory, pages = Memory(), MODULE.CopiedPages(LIBC)
+    monkeypatch.setattr(copied_pages, "MOST_PAGES", 9)
     with forked(functools.partial(memory.write, *range(10))) as pid:
         pages.learn(pid)
-    monkeypatch.setattr(copied_pages, "MOST_PAGES", 1)
     with forked(pages.copy) as pid:
         assert memory.owned_by(pid) == set()
+
+
+def test_processes_that_have_written_to_much_leave_the_looks_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory, pages = Memory(), MODULE.CopiedPages(LIBC)
+    with forked(lambda: None) as pid:
+        monkeypatch.setattr(copied_pages, "MOST_PAGES", len(MODULE.own_pages(pid)) + PAGES // 2)
+    for written in (range(PAGES), range(PAGES), range(PAGES), range(10)):
+        with forked(functools.partial(memory.write, *written)) as pid:
+            pages.learn(pid)
+    with forked(pages.copy) as pid:
+        assert memory.owned_by(pid) == (set(range(10)) if populates() else set())
 
 
 def test_pages_are_copied_in_runs() -> None:

@@ -60,8 +60,10 @@ async def main():
     paths = {"data": str(secret), "home": str(Path.home()), "node": f"/proc/{os.getpid()}/environ"}
     event = {"paths": paths, "outside": str(folder / "new"), "node": os.getpid()}
     seen = await functions.run(functions.define(CODE), event)
-    print(json.dumps([*seen, functions.sink.messages]))
+    scratch = [len(list((folder / "data" / "functions" / "environments").iterdir()))]
     await functions.runner.close()
+    scratch.append(len(list((folder / "data" / "functions" / "environments").iterdir())))
+    print(json.dumps([*seen, functions.sink.messages, scratch]))
 
 asyncio.run(main())
 """
@@ -90,8 +92,9 @@ def test_without_namespaces_landlock_closes_the_machines_files(
     if not layers["landlock"] or not layers["seccomp"]:
         pytest.skip("this kernel has no landlock")
     done = run(WITHOUT_NAMESPACES, str(tmp_path))
-    in_task, found, messages = json.loads(done.stdout)
+    in_task, found, messages, scratch = json.loads(done.stdout)
     assert in_task
+    assert scratch == [1, 0]
     signalled = found.pop("signalled")
     assert signalled == 1 or layers["landlock"] < 6
     assert found == {"data": 13, "home": 13, "node": 13, "written": 13}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,19 @@ async def test_a_node_starts_after_a_function_made_folders_of_any_depth(tmp_path
     dig(scratch / "env-left", 2000)
     await Functions(tmp_path).runner.close()
     assert not scratch.exists()
+
+
+async def test_a_function_whose_packages_were_swept_away_is_unpacked_again(tmp_path: Path) -> None:
+    functions = Functions(tmp_path)
+    try:
+        spec = functions.define("def handler(event, context): return event")
+        assert await functions.run(spec, 1) == 1
+        await functions.runner.retire(spec.scope, spec.name)
+        await functions.runner.sweep_packages(no_digests)
+        assert await functions.run(replace(spec, revision="after"), 2) == 2
+    finally:
+        await functions.runner.close()
+
+
+async def no_digests() -> set[str]:
+    return set()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from function_rig import Functions
+from function_rig import Functions, zygote_pid
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.zygote.isolation.report import examined
 
@@ -62,11 +62,6 @@ def handler(event, context):
 def namespaces() -> None:
     if examined()["namespaces"] is not True:
         pytest.skip("no namespaces here, and so no process is forked ahead")
-
-
-def zygote_pid(functions: Functions) -> int:
-    (zygote,) = functions.runner._zygotes._running.values()
-    return zygote._process.pid
 
 
 async def spare_pid(functions: Functions) -> int:

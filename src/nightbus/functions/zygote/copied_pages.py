@@ -6,8 +6,8 @@ process that is forked ahead (`spare_environment`) copies them while nobody wait
 and its memory is afterwards what it would have become.
 
 Which pages these are is read from /proc/PID/pagemap: a page of the zygote's own mappings that a forked process has for
-itself is one that somebody has written to. Only what all environments looked at had in common is taken, at most
-`MOST_PAGES`, so that what one function did costs no memory elsewhere.
+itself is one that somebody has written to. The first processes that are looked at decide, as long as they have written
+to at most `MOST_PAGES` together, so that a function which imports much costs no memory elsewhere.
 
 This file is loaded by a zygote, by any Python from 3.8 on, without Nightbus importable: standard library only.
 """
@@ -16,8 +16,9 @@ import array
 import ctypes
 import mmap
 
-MOST_PAGES = 1536
-LOOKS = 3  # at a process; more tell nothing new
+MOST_PAGES = 1280
+LOOKS = 3  # at processes that wrote to few enough; more tell nothing new
+TRIES = 20  # each takes some 4 ms
 _ENTRY = 8  # bytes of a page in /proc/PID/pagemap
 _PRESENT, _EXCLUSIVE = 1 << 63, 1 << 56
 _POPULATE_WRITE = 23
@@ -28,24 +29,24 @@ class CopiedPages:
 
     def __init__(self, libc):
         self._libc = libc
-        self._pages = None  # numbers of pages
-        self._looks = 0
+        self._pages = set()  # their numbers
+        self._looks = self._tries = 0
 
     def learn(self, pid="self"):
         """Look at a process that was forked, or at the zygote itself since it forked last."""
-        if self._looks >= LOOKS:
+        if self._looks >= LOOKS or self._tries >= TRIES:
             return
+        self._tries += 1
         try:
             found = own_pages(pid)
         except (OSError, ValueError):  # it has ended, or nobody may look
             return
-        self._looks += 1
-        self._pages = found if self._pages is None else self._pages & found
+        if len(self._pages | found) <= MOST_PAGES:
+            self._pages |= found
+            self._looks += 1
 
     def copy(self):
         """Give this process pages of its own. Where the kernel cannot do that, they are copied one by one later."""
-        if not self._pages or len(self._pages) > MOST_PAGES:
-            return
         for first, count in ranges(sorted(self._pages)):
             address, size = first * mmap.PAGESIZE, count * mmap.PAGESIZE
             self._libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), _POPULATE_WRITE)

@@ -75,13 +75,13 @@ def order(task, opt, own, standard, brought):
 
 def forget_overridden(folders):
     """What the function brings itself wins over what was imported before it was there."""
-    own = [name for name in AWS_PACKAGES for folder in folders if os.path.exists(os.path.join(folder, name))]
-    own += [
-        name
-        for name in AWS_PACKAGES
-        for folder in folders
-        if os.path.exists(os.path.join(folder, name + ".py"))
-    ]
+    own = []
+    for folder in folders:
+        try:
+            there = set(os.listdir(folder))
+        except OSError:  # most are not there
+            continue
+        own += [name for name in AWS_PACKAGES if name in there or name + ".py" in there]
     if own:
         for loaded in [module for module in sys.modules if module.split(".")[0] in AWS_PACKAGES]:
             del sys.modules[loaded]

@@ -5,6 +5,7 @@ machine only its programs. Without, it runs at the real paths; landlock and limi
 calls (`seccomp`) applies in both.
 """
 
+import os
 import resource
 import sys
 
@@ -109,6 +110,7 @@ class Sandbox:
             seccomp.load(self._filter)
 
     def _at_real_paths(self, request):
+        os.mkdir(request["tmp"], 0o700)
         paths = {
             "LAMBDA_TASK_ROOT": request["code"],
             "LAMBDA_RUNTIME_DIR": request["runtime"],
