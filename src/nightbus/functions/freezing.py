@@ -27,7 +27,7 @@ _MOST_LOOKS = 20  # for new processes
 
 class Freezer(Protocol):
     def freeze(self) -> bool:
-        """False where that cannot be."""
+        """False where that cannot be. It may be frozen already, and have processes that run nonetheless."""
         ...
 
     def thaw(self) -> None:
@@ -66,20 +66,24 @@ class TreeFreezer:
     def freeze(self) -> bool:
         if sys.platform != "linux":
             return False
+        if self._stopping is not None:
+            self._stopping.cancel()
         self._signal_group(signal.SIGSTOP)
-        self._stopped = {self._pid: None}
+        self._stopped[self._pid] = None
         self._stopping = asyncio.create_task(self._stop_all())
         return True
 
     async def _stop_all(self) -> None:
+        seen = {self._pid}
         for _ in range(_MOST_LOOKS):
             members = below(self._pid, children_of((await asyncio.to_thread(parents)).items()))
-            new = [one for one in members if one not in self._stopped]
+            new = [one for one in members if one not in seen]
             if not new:
                 return
             for one in new:
                 _signal_member(one, signal.SIGSTOP, members)
                 self._stopped[one] = None
+            seen.update(new)
 
     def thaw(self) -> None:
         """Children first, so that no parent sees one that is stopped."""
@@ -89,6 +93,7 @@ class TreeFreezer:
             if one != self._pid:
                 _signal_member(one, signal.SIGCONT, self._stopped)
         self._signal_group(signal.SIGCONT)
+        self._stopped = {}
 
     def _signal_group(self, number: int) -> None:
         with contextlib.suppress(OSError):

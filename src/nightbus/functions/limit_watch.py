@@ -3,7 +3,9 @@
 While each invocation is over before its first look is due, it looks at the memory every two seconds, unless the runtime
 itself says that it used too much. An environment is frozen when two looks, a tenth of a second apart, found it idle
 (`freezing`): the invocations themselves set no timer and send no signal for that. A frozen one changes no more, and is
-looked at twice, since a look at the machine's processes may have been taken before its last children began.
+looked at twice, since a look at the machine's processes may have been taken before its last children began. One that
+has a process that runs is frozen again, and watched on: of processes that do nothing but send SIGCONT to each other,
+one may run when the signals to stop them have all been sent.
 """
 
 from __future__ import annotations
@@ -104,8 +106,11 @@ class LimitWatch:
             return
         if self._idle_after != self._began:
             self._idle_after, self._pause, self._looks_left = self._began, _SAMPLE_SECONDS, _LOOKS_WHEN_FROZEN
-        elif self._process.is_frozen:
+        elif self._process.is_frozen and self._processes.are_stopped(self._process.pid):
             self._looks_left -= 1
+        elif self._process.is_frozen:
+            self._process.freeze()
+            self._looks_left = _LOOKS_WHEN_FROZEN
         elif self._is_at_rest() and self._process.freeze():
             self._pause = _IDLE_SAMPLE_SECONDS
         else:

@@ -13,7 +13,7 @@ import random
 from pathlib import Path
 
 from nightbus.clock import Clock
-from nightbus.functions.process_tree import below, children_of, parents
+from nightbus.functions.process_tree import below, children_of, is_stopped, parents
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
@@ -100,6 +100,10 @@ class Processes:
         if len(members) <= _FEW:
             return sum(map(_proportional_bytes, members))
         return min(resident, self._last_close_look(pid, members) or limit)
+
+    def are_stopped(self, pid: int) -> bool:
+        """Whether the process is, and all that the last look found to belong to it."""
+        return all(map(is_stopped, self._members.get(pid, {pid})))
 
     def _last_close_look(self, pid: int, members: set[int]) -> int:
         """How much they used at the last look, which a thread takes; 0 before the first. Of a thousand processes that

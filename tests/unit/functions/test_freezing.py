@@ -6,7 +6,9 @@ Each test is done with signals to the whole namespace, and with signals to each 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import time
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from environment_processes import of_namespace, state_of
 from function_rig import OWN_NAMESPACE, Functions, machine_pids
-from nightbus.functions import process
+from nightbus.functions import limit_watch, process
 from nightbus.functions.freezing import TreeFreezer
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 
@@ -99,6 +101,24 @@ async def test_threads_children_and_daemons_stand_still_between_invocations(
         meanwhile, *again = await functions.run(spec, [began, ended])
         assert meanwhile == {"thread": 0, "child": 0, "daemon": 0}
         assert again == seen
+
+
+async def test_what_goes_on_nonetheless_is_stopped_again(
+    functions: Functions, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where processes that do nothing but send SIGCONT to each other have escaped the freeze."""
+    monkeypatch.setattr(limit_watch, "_LOOKS_WHEN_FROZEN", 1_000_000)
+    spec = functions.define(TICKS)
+    _, *seen = await functions.run(spec)
+    pids = machine_pids(seen)
+    for pid in pids:
+        await frozen(pids)
+        while state_of(pid) == "T":
+            os.kill(pid, signal.SIGCONT)
+    await frozen(pids)
+    now = time.monotonic()
+    _, *again = await functions.run(spec, [now, now])
+    assert again == seen
 
 
 FORKS = f"""

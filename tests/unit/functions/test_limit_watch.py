@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from nightbus.clock import SystemClock
+from nightbus.functions import limit_watch
 from nightbus.functions.limit_watch import LimitWatch
 from nightbus.functions.memory import PeakMemory
 
@@ -19,12 +20,17 @@ LIMIT = 128
 class Used:
     """Counts the looks, and stands where the processes of a node would."""
 
-    def __init__(self) -> None:
+    def __init__(self, still_run: int = 0) -> None:
         self.looks = 0
+        self._still_run = still_run  # at so many looks at frozen ones
 
     def used_bytes(self, *_: Any) -> int:
         self.looks += 1
         return 0
+
+    def are_stopped(self, pid: int) -> bool:
+        self._still_run -= 1
+        return self._still_run < 0
 
 
 class Process:
@@ -35,8 +41,10 @@ class Process:
         self.gone = asyncio.get_running_loop().create_future()
         self.is_frozen = False
         self.frozen = asyncio.Event()
+        self.freezes = 0
 
     def freeze(self) -> bool:
+        self.freezes += 1
         self.is_frozen = True
         self.frozen.set()
         return True
@@ -109,6 +117,23 @@ async def test_what_rests_is_frozen_and_looked_at_twice_and_what_works_is_thawed
     assert not process.is_frozen
     assert watch._timer is not None
     watch.stop()
+
+
+async def test_what_runs_though_it_is_frozen_is_frozen_again_and_looked_at_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limit_watch, "_IDLE_SAMPLE_SECONDS", 0.01)
+    used, process = Used(still_run=5), Process()
+    watch = a_watch(used, PeakMemory(SystemClock()), process)
+    watch.start(60, lambda: None)
+    watch.start_idle()
+    async with asyncio.timeout(30):
+        await process.frozen.wait()
+        looks = used.looks
+        while watch._timer is not None:
+            await asyncio.sleep(0.01)
+    assert process.freezes == 1 + 5
+    assert used.looks - looks >= 5 + 2
 
 
 async def test_what_does_not_rest_is_asked_again_and_again() -> None:
