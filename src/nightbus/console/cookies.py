@@ -8,8 +8,11 @@ Source: https://www.rfc-editor.org/rfc/rfc6265 and draft-ietf-httpbis-rfc6265bis
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+_MOST = 10
 
 
 def set_cookie(asgi: Mapping[str, Any], value: str, cluster: str = "") -> tuple[bytes, bytes]:
@@ -27,8 +30,12 @@ def set_cookie(asgi: Mapping[str, Any], value: str, cluster: str = "") -> tuple[
 
 
 def cookies_of(asgi: Mapping[str, Any], cluster: str = "") -> Iterator[str]:
-    """The values of the node's cookie in the request: more than one where somebody has set another."""
-    wanted = _name(asgi, cluster)
+    """The values of the node's cookie in the request: more than one where somebody has set another. Only the first ones
+    of many: a look at one that is not known may be a read of the store."""
+    return itertools.islice(_all_of(asgi, _name(asgi, cluster)), _MOST)
+
+
+def _all_of(asgi: Mapping[str, Any], wanted: str) -> Iterator[str]:
     for header, text in asgi["headers"]:
         if header == b"cookie":
             for one in text.decode("latin-1").split(";"):

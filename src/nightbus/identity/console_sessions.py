@@ -121,12 +121,16 @@ class ConsoleSessions:
             await self._store.commit(DeleteRecord(SYSTEM, SESSION, key))
 
     async def sign_everybody_out(self) -> None:
-        """End all sessions, and use up all codes, of all nodes on the store."""
+        """End all sessions, and use up all codes, of all nodes on the store.
+
+        Codes come first: who signs in meanwhile by one of these has a session that is found then, or finds no code.
+        """
         self._own_codes.clear()
         self._own_sessions.clear()
-        there = [(kind, one.key) for kind in _MOST for one in await self._store.list(SYSTEM, kind)]
-        if there:
-            await self._store.commit(*(DeleteRecord(SYSTEM, kind, key) for kind, key in there))
+        for kind in (CODE, SESSION):
+            there = await self._store.list(SYSTEM, kind)
+            if there:
+                await self._store.commit(*(DeleteRecord(SYSTEM, kind, one.key) for one in there))
 
     async def _room_for(self, kind: str) -> list[DeleteRecord]:
         """Return what deletes those that have ended, and the oldest ones where there would be too many."""

@@ -199,6 +199,18 @@ async def test_everybody_is_signed_out_and_links_are_used_up(nodes: Nodes) -> No
     await nodes.second.sign_everybody_out()  # nobody is there
 
 
+async def test_who_signs_in_while_everybody_is_signed_out_has_no_session(nodes: Nodes) -> None:
+    """At any moment between the reads and the commits of it, by a link that was there before."""
+    for moment in range(12):
+        code = await nodes.first.new_code()
+        ending = asyncio.create_task(nodes.second.sign_everybody_out())
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        await nodes.first.sign_in(code)
+        await ending
+        assert await nodes.kept() == {CODE: [], SESSION: []}
+
+
 async def test_what_has_ended_is_forgotten_and_nothing_else(nodes: Nodes) -> None:
     cookie = await nodes.signed_in()
     await nodes.first.new_code()

@@ -95,6 +95,12 @@ def test_the_cookie_is_named_after_the_port_and_the_scheme() -> None:
     assert list(cookies_of(asgi("h"))) == []
 
 
+def test_of_many_cookies_only_the_first_ones_are_looked_at() -> None:
+    """Whoever sends a thousand does not make the node read a thousand records."""
+    sent = [(b"cookie", b"; ".join(b"nightbus-4566=%d" % number for number in range(1_000)))]
+    assert list(cookies_of(asgi("h", headers=sent))) == [str(number) for number in range(10)]
+
+
 def test_the_cookie_of_a_cluster_is_named_after_it_at_each_port() -> None:
     header = set_cookie(asgi("h"), "v", "c1")[1]
     assert header == b"nightbus-c1=v; Path=/_nightbus/; HttpOnly; SameSite=Strict"

@@ -151,9 +151,12 @@ async def _send_stream(request: AdminRequest, node: Node, stream: EventStream) -
     await request.send({"type": "http.response.start", "status": 200, "headers": headers})
     sending = asyncio.create_task(_send_messages(request, stream))
     ends = [asyncio.create_task(_closed(request)), asyncio.create_task(node.ending.wait())]
+    failure: Exception | None = None
     try:
         while not sending.done() and not any(end.done() for end in ends) and await stream.still():
             await asyncio.wait({sending, *ends}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+    except Exception as raised:  # nobody knows whether it is to go on: the store is away
+        failure = raised
     finally:
         for task in (sending, *ends):
             task.cancel()
@@ -161,7 +164,9 @@ async def _send_stream(request: AdminRequest, node: Node, stream: EventStream) -
     with contextlib.suppress(Exception):
         await request.send({"type": "http.response.body", "body": b""})
     if isinstance(results[0], Exception):
-        node.gateway.tell_failure("API: a live stream", new_request_id(), results[0])
+        failure = results[0]
+    if failure is not None:
+        node.gateway.tell_failure("API: a live stream", new_request_id(), failure)
 
 
 async def _send_messages(request: AdminRequest, stream: EventStream) -> None:
