@@ -311,6 +311,9 @@ class MemoryStore:
         await self._let_others_go_on()
         return self._cluster.queue(QueueName(scope, queue)).count(self._clock.now_ms())
 
+    async def leased(self, scope: Scope, queue: str, most: int) -> int:
+        return min(most, (await self.count(scope, queue)).leased)
+
     async def oldest_due(self, scope: Scope, queue: str) -> int | None:
         await self._let_others_go_on()
         return self._cluster.queue(QueueName(scope, queue)).oldest_due(self._clock.now_ms())

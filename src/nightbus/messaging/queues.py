@@ -12,6 +12,7 @@ from nightbus.counters import HopCounts
 from nightbus.keys.directory import Keys
 from nightbus.keys.uses import WRITING, KeyUser, is_usable
 from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
+from nightbus.messaging.in_flight import InFlight
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites
@@ -37,6 +38,7 @@ class Queues:
         )
         self._windows = Windows(store)
         self._attempts = ReceiveAttempts()
+        self.in_flight = InFlight(store, clock)
         self._numbers = SequenceNumbers()
 
     async def find(self, scope: Scope, name: str) -> Queue | None:
@@ -148,6 +150,8 @@ class Queues:
             kept, gone = _sorted_out(queue, items, now)
             left = len(gone) - await self._give_up(queue, gone, now) if gone else 0
             if kept or not items or left or not await self._is_there(queue):
+                if kept:
+                    self.in_flight.add(queue, len(kept))
                 return kept
 
     async def _give_up(self, queue: Queue, gone: Sequence[Received], now: int) -> int:
@@ -207,6 +211,7 @@ class Queues:
             "queues": len(self._queues),
             "deduplication of queues": len(self._windows),
             "receive attempts": len(self._attempts),
+            "queues with messages in flight": len(self.in_flight),
         }
 
     def forget(self, now: int) -> None:

@@ -265,6 +265,10 @@ class Store(Protocol):
         """How many items the queue has."""
         ...
 
+    async def leased(self, scope: Scope, queue: str, most: int) -> int:
+        """How many items of the queue are leased; `most` where there are more, or as many."""
+        ...
+
     async def oldest_due(self, scope: Scope, queue: str) -> int | None:
         """Since when (UTC ms) the item is due that is due for the longest time, leased or not; None where none is."""
         ...

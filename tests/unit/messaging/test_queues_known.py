@@ -25,10 +25,14 @@ class SlowStore:
         self.policy = json.dumps({"Statement": [ALLOW]})
         self.reading = asyncio.Event()
         self.go_on = asyncio.Event()
-        self.tell: Listener = lambda touched: None
+        self.listeners: list[Listener] = []
 
     def watch(self, listener: Listener, kinds: Collection[str]) -> None:
-        self.tell = listener
+        self.listeners.append(listener)
+
+    def tell(self, touched: Touched) -> None:
+        for listener in self.listeners:
+            listener(touched)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record:
         attributes = {"Policy": self.policy}

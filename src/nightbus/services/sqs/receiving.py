@@ -19,6 +19,11 @@ from nightbus.services.sqs.queue_addresses import find_queue, require_keys_of
 _MOST_MESSAGES = 10
 _LONGEST_WAIT = 20
 _LONGEST_VISIBILITY = 43_200
+_LOOK_SECONDS = 1.0
+_TOO_MANY = (  # as AWS says it: https://github.com/Cbsoftware/pressureNET-server/issues/74
+    "Too many messages have been received without being deleted. "
+    "Please delete your received messages or let them timeout before receiving more."
+)
 _ATTEMPT_ID = re.compile(r"[!-~]{1,128}")
 _ALL = frozenset({"All", "*", ".*"})
 SYSTEM_ATTRIBUTES = (
@@ -51,6 +56,10 @@ async def receive_message(
     system_names = _system_names([*(attribute_names or ()), *(message_system_attribute_names or ())])
     visibility = queue.visibility_ms if visibility_timeout is None else visibility_timeout * 1000
     wait = float(queue.wait_seconds if wait_time_seconds is None else wait_time_seconds)
+    if ctx.platform.quotas:
+        wait = await _until_room(ctx, queue, wait)
+        if wait < 0:
+            return {}
     received = await ctx.platform.queues.receive(
         queue, max_number_of_messages, visibility, wait, receive_request_attempt_id
     )
@@ -63,6 +72,25 @@ async def receive_message(
         _message_reply(queue, one, now, system_names, message_attribute_names or ()) for one in received
     ]
     return {"Messages": messages or None}
+
+
+async def _until_room(ctx: Context, queue: Queue, wait: float) -> float:
+    """Wait until fewer messages are in flight than may be. Returns what is left of `wait`, less than 0 for nothing.
+
+    With short polling of a standard queue AWS answers with an error, else with no messages:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html and quotas-fifo.html.
+    Raises AwsError.
+    """
+    clock, in_flight = ctx.platform.clock, ctx.platform.queues.in_flight
+    deadline = clock.monotonic() + wait
+    while not await in_flight.has_room(queue):
+        if not wait and not queue.fifo:
+            raise AwsError("OverLimit", _TOO_MANY, 403)
+        rest = deadline - clock.monotonic()
+        if rest <= 0:
+            return -1.0
+        await clock.pause(min(_LOOK_SECONDS, rest))
+    return max(0.0, deadline - clock.monotonic())
 
 
 def _check(

@@ -171,6 +171,11 @@ class ItemRows:
         rows = await self._rows(name, statements.UNTAKEN, self._clock.now_ms(), most)
         return rows[0][0] if rows else 0
 
+    async def count_leased(self, name: QueueName, most: int) -> int:
+        """See `Store.leased`."""
+        rows = await self._rows(name, statements.LEASED, self._clock.now_ms(), most)
+        return rows[0][0] if rows else 0
+
     async def oldest_due(self, name: QueueName) -> int | None:
         """See `Store.oldest_due`."""
         rows = await self._rows(name, statements.OLDEST_DUE, self._clock.now_ms())

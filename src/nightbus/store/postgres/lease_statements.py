@@ -118,6 +118,7 @@ SELECT (SELECT count(*) FROM item WHERE queue = $1 AND ready <= $2),
 UNTAKEN = """
 SELECT count(*) FROM (
     SELECT FROM item WHERE queue = $1 AND ready <= $2 AND attempts = 0 LIMIT $3) AS counted"""
+LEASED = f"SELECT count(*) FROM (SELECT FROM item WHERE {_LEASED} LIMIT $3) AS counted"  # noqa: S608 - constants
 OLDEST_DUE = """
 SELECT min(due) FROM (
     (SELECT due FROM item WHERE queue = $1 AND ready = due AND ready <= $2 ORDER BY ready, id LIMIT 1)

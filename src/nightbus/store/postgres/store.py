@@ -257,6 +257,9 @@ class PostgresStore:
     async def count(self, scope: Scope, queue: str) -> Counts:
         return await self._queues.items.count(QueueName(scope, queue))
 
+    async def leased(self, scope: Scope, queue: str, most: int) -> int:
+        return await self._queues.items.count_leased(QueueName(scope, queue), most)
+
     async def oldest_due(self, scope: Scope, queue: str) -> int | None:
         return await self._queues.items.oldest_due(QueueName(scope, queue))
 

@@ -272,6 +272,9 @@ class SqliteStore:
         leased = self._queues.leased(QueueName(scope, queue), now)
         return Counts(max(0, due - leased), leased, delayed)
 
+    async def leased(self, scope: Scope, queue: str, most: int) -> int:
+        return min(most, self._queues.leased(QueueName(scope, queue), self._clock.now_ms()))
+
     async def oldest_due(self, scope: Scope, queue: str) -> int | None:
         return await self._in_reader(reads.oldest_due, scope, queue, self._clock.now_ms())
 
