@@ -79,8 +79,7 @@ class LogLine(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogPart:
+class LogPart(NamedTuple):
     """Lines for a log stream of the function's account and region.
 
     `writer` is the session of the function's role, which has to be allowed to write them; None for what nobody asks.
@@ -94,8 +93,7 @@ class LogPart:
     records: Sequence[Append] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeResult:
+class InvokeResult(NamedTuple):
     """`error` is what X-Amz-Function-Error says ("Unhandled") or None; `log_tail` the last 4 KB of the log.
 
     `unwritten` is what the sink did not get, where the caller asked to write it. `init_ms`: for how long the invocation

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from lambda_rig import SCOPE, Rig, rig
-from nightbus.aws.calls import Caller
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.functions.interface import LogLine, LogPart
 from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.log_streams import log_name
+from nightbus.policies.request import Need
 from nightbus.services.logs.writer import LogWriter
 from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, StaleLease
 
@@ -126,3 +127,39 @@ async def test_a_caller_may_be_cancelled_while_its_permission_is_looked_up(logs:
     await writer.close()
     assert len(await lines_of(logs, "stream")) == 1
     assert len(await logs.store.read(SYSTEM, "x")) == 1
+
+
+class Policies:
+    """Admits the lines of all streams but the refused ones, and counts how often it was asked."""
+
+    enforces = True
+
+    def __init__(self, refused: str) -> None:
+        self.refused, self.asked = refused, 0
+
+    async def admits(self, _caller: Caller, _scope: Scope, need: Need) -> bool:
+        self.asked += 1
+        return not need.resource.endswith(self.refused)
+
+    async def authorize(self, _operation: str, _needs: Sequence[Need], _call: Call) -> None:
+        """Tells of a refusal."""
+
+
+async def test_what_may_not_be_written_keeps_nothing_else_from_the_commit(
+    logs: Rig, writer: LogWriter
+) -> None:
+    """Lines are left out where the role may not write them. What belongs to the invocation is written all the same."""
+    await write_all(writer, "first")
+    policies = Policies(refused=STREAMS[3])
+    strict = LogWriter(logs.store, logs.clock, policies)  # type: ignore[arg-type]
+    root = Caller.root(SCOPE.account)
+    parts = [
+        LogPart(GROUP, stream, [LogLine(1, "second")], root, [Append(SYSTEM, "ended", 1, b"")])
+        for stream in STREAMS * 2
+    ]
+    await asyncio.gather(*(strict.write(SCOPE, one, [Append(SYSTEM, "beside", 1, b"x")]) for one in parts))
+    for stream in STREAMS:
+        assert len(await lines_of(logs, stream)) == (1 if stream == STREAMS[3] else 3)
+    assert len(await logs.store.read(SYSTEM, "beside")) == len(parts)
+    assert len(await logs.store.read(SYSTEM, "ended")) == len(parts)
+    assert policies.asked == len(STREAMS)  # once for the lines that an environment has in a commit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.aws.ids import new_request_id
+from nightbus.aws.ids import new_invocation_id
 from nightbus.delivery.buses import caller_for_rule
 from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Job, Outcome, TargetContext
@@ -23,7 +23,7 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     if role and not await commit.admits(matched, Need("lambda:InvokeFunction", arn)):
         return None
     caller = caller_for_rule(matched.scope.account, matched.rule_arn, role)
-    request_id = new_request_id()
+    request_id = new_invocation_id(matched.time)
     queued = await commit.functions.enqueue(
         arn,
         caller,

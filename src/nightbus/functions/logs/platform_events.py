@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -30,8 +29,7 @@ class PlatformEvent(NamedTuple):
     level: int
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationEnd:
+class InvocationEnd(NamedTuple):
     """How an invocation ended. Durations are milliseconds, memory is MB.
 
     `status` is success, error or timeout. `error_type` is "" where it succeeded. `is_handled`: the runtime answered,

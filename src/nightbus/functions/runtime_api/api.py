@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.logs.reports import failure_payload
@@ -35,8 +35,7 @@ _MOST_WITH_EXTENSIONS = 64
 _MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the runtime handed in: for `request_id`, or about its start when that is empty."""
 
     request_id: str

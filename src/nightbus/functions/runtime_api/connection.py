@@ -11,8 +11,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, cast
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, cast
 
 import httptools
 
@@ -70,13 +70,12 @@ _TOO_LARGE = _too_large(LARGEST_RESPONSE)
 _STREAM_TOO_LARGE = _too_large(LARGEST_STREAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One invocation as the runtime gets it."""
 
     request_id: str
     payload: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def at(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
@@ -18,8 +18,7 @@ FUNCTION_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRef:
+class FunctionRef(NamedTuple):
     """A function and a qualifier: `$LATEST`, a version or an alias, or "" if the request has none."""
 
     scope: Scope

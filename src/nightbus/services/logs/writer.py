@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
@@ -34,8 +35,13 @@ _PATIENCE_SECONDS = 0.01
 _MOST_TOLD = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Permission(Enum):
+    """What of some lines their writer may write: a new stream without them where it may only make that."""
+
+    ALL, STREAM, NOTHING = "all", "stream", "nothing"
+
+
+class _Write(NamedTuple):
     scope: Scope
     part: LogPart
     also: Sequence[Change]
@@ -57,7 +63,6 @@ class LogWriter:
         self._clock = clock
         self._waiting: deque[_Write] = deque()
         self._writing: asyncio.Task[None] | None = None
-        self._left: set[asyncio.Task[None]] = set()  # what cancelled callers left behind
 
     def in_memory(self) -> dict[str, int]:
         return {**self._streams.in_memory(), "refused log streams": len(self._told)}
@@ -65,41 +70,22 @@ class LogWriter:
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
         same."""
-        try:
-            permitted = await self._permitted(scope, part) if part.lines else None
-        except asyncio.CancelledError:
-            left = asyncio.create_task(self._write_left(scope, part, also))
-            self._left.add(left)
-            left.add_done_callback(self._left.discard)
-            raise
-        await self._write_permitted(scope, part, permitted, also)
-
-    async def _write_left(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
-        """Write what a caller left behind that was cancelled while its permission was looked up."""
-        await self._write_permitted(scope, part, await self._permitted(scope, part), also)
-
-    async def _write_permitted(
-        self, scope: Scope, part: LogPart, permitted: LogPart | None, also: Sequence[Change]
-    ) -> None:
-        if permitted is None:
-            await self._store.commit(*part.records, *also)
-            return
-        one = _Write(scope, permitted, also, asyncio.get_running_loop().create_future())
+        one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting())
         await one.done
 
-    async def _permitted(self, scope: Scope, part: LogPart) -> LogPart | None:
-        """Return what of the part the writer may write: None, or a new stream without the lines."""
+    async def _permission(self, scope: Scope, part: LogPart) -> _Permission:
+        """Return what of the part its writer may write."""
         writer, authorizer = part.writer, self._authorizer
         if writer is None or authorizer is None:
-            return part
+            return _Permission.ALL
         for need in await self._needs(scope, part):
             if not await self._may(authorizer, writer, scope, part, need):
                 is_made = need.action == PUT_EVENTS and not await self._has_stream(scope, part)
-                return replace(part, lines=()) if is_made else None
-        return part
+                return _Permission.STREAM if is_made else _Permission.NOTHING
+        return _Permission.ALL
 
     async def _needs(self, scope: Scope, part: LogPart) -> Sequence[Need]:
         group, stream = part.group, part.stream
@@ -124,8 +110,6 @@ class LogWriter:
 
     async def close(self) -> None:
         """Return when everything so far is written."""
-        while self._left:
-            await asyncio.wait(list(self._left))
         while self._writing is not None:
             await asyncio.shield(self._writing)
 
@@ -156,7 +140,7 @@ class LogWriter:
 
     async def _write_alone(self, one: _Write) -> None:
         try:
-            await self._append(one.scope, one.part, one.also, _patience([one]))
+            await self._append(one)
         except Exception as failure:
             if not one.done.done():
                 one.done.set_exception(failure)
@@ -166,28 +150,44 @@ class LogWriter:
 
     async def _changes_of(self, writes: Sequence[_Write]) -> list[Change] | None:
         """None where a stream is to be created. What a commit depends on comes first, since each record that the
-        store's writer looks up ends a statement of many rows."""
-        required: dict[RequireRecord, None] = {}
+        store's writer looks up ends a statement of many rows.
+
+        Whether a stream is there and may be written to is looked up once for all lines that an environment has here.
+        """
+        required: dict[
+            tuple[Scope, str, str, int], RequireRecord | None
+        ] = {}  # None where nothing may be written
         rest: list[Change] = []
         now = self._clock.now_ms()
-        for one in writes:
-            stream = await required_stream(self._streams, one.scope, one.part.group, one.part.stream)
-            if stream is None:
-                return None
-            required[stream] = None
-            rest += self._events(one.scope, one.part, now)
-            rest += one.also
-        return [*required, *rest]
+        for scope, part, also, _ in writes:
+            key = (scope, part.group, part.stream, id(part.writer))
+            if part.lines and key not in required:
+                permission = await self._permission(scope, part)
+                stream = await required_stream(self._streams, scope, part.group, part.stream)
+                if stream is None and permission is not _Permission.NOTHING:
+                    return None
+                required[key] = stream if permission is _Permission.ALL else None
+            if part.lines and required[key] is not None:
+                rest += self._events(scope, part, now)
+            rest += part.records
+            rest += also
+        return [*filter(None, required.values()), *rest]
 
     @retries_on_conflict
-    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change], patience: float) -> None:
+    async def _append(self, one: _Write) -> None:
         """Append the lines. If another writer has created the stream in between, the commit is tried once more."""
+        scope, part, also, _ = one
         now = self._clock.now_ms()
-        new = await self._creation(scope, part.group, part.stream, now)
-        await self._store.commit(*new, *self._events(scope, part, now), *also, patience=patience)
+        changes: list[Change] = []
+        permission = await self._permission(scope, part) if part.lines else _Permission.NOTHING
+        if permission is not _Permission.NOTHING:
+            changes += await self._creation(scope, part.group, part.stream, now)
+        if permission is _Permission.ALL:
+            changes += self._events(scope, part, now)
+        await self._store.commit(*changes, *part.records, *also, patience=_patience([one]))
 
-    def _events(self, scope: Scope, part: LogPart, now: int) -> list[Change]:
-        return [*appends(scope, part.group, part.stream, part.lines, now, _key), *part.records]
+    def _events(self, scope: Scope, part: LogPart, now: int) -> Iterator[Change]:
+        return appends(scope, part.group, part.stream, part.lines, now, _key)
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
         required = await required_stream(self._streams, scope, group, stream)

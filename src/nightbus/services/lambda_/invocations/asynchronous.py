@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
@@ -97,16 +97,15 @@ async def _write_log(platform: Platform, ref: FunctionRef, part: LogPart | None)
         await platform.log_sink.write(ref.scope, part)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(NamedTuple):
     """`again` says when the next attempt is made, None when this was the last one; `note` what came of it, for those
     who trace it; `log` what the function logged, and `jobs` tell of its end, by the ARN of their target: both are
     written with the rest."""
 
     again: Again | None
-    note: dict[str, Any] = field(default_factory=dict)
+    note: dict[str, Any]
     log: LogPart | None = None
-    jobs: Mapping[str, Enqueue] = field(default_factory=dict)
+    jobs: Mapping[str, Enqueue] = MappingProxyType({})
 
     @classmethod
     def tried_again(cls, again: Again, why: dict[str, str], log: LogPart | None = None) -> _Attempt:
