@@ -45,9 +45,12 @@ async def stop(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_function_whose_pace_is_not_known_runs_as_often_as_it_is_invoked() -> None:
-    tasks = await entered(FunctionLine(), 100)
-    await let_in(tasks, 100)
+async def test_a_new_function_is_taken_for_quick_until_it_turns_out_to_be_slow() -> None:
+    line = FunctionLine()
+    tasks = await entered(line, 100)
+    await let_in(tasks, LEAST)
+    await let_in(tasks, 100)  # the line does not move
+    await let_in(await entered(line, 100), 100)
 
 
 async def test_a_quick_function_runs_a_few_at_once_and_the_others_in_order() -> None:

@@ -7,7 +7,8 @@ environment, on the event loop and in the store. A function that waits for somet
 Theory of operation. Of a function that takes `pace` ms the node can use some `pace * _MOST_A_MS` environments: they
 answer more invocations than a node has ever handed out. `_LEAST` of them are always useful. `pace` is the shortest of
 the last `_WINDOW` durations, since a duration also has the time in which the environment waits for a processor: where
-`pace` were a mean, more environments would make it longer, and it would allow more environments.
+`pace` were a mean, more environments would make it longer, and it would allow more environments. A function is taken
+for quick until it is known: a burst of events to a new one starts a few environments, and not a hundred.
 
 What is over the bound waits in line, and goes on in order as others end. Invariants:
 
@@ -22,6 +23,7 @@ What is over the bound waits in line, and goes on in order as others end. Invari
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 
@@ -37,13 +39,13 @@ class FunctionLine:
     def __init__(self) -> None:
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._pace: float | None = None  # ms
+        self._pace = 0.0  # ms
         self._shortest, self._measured = 0.0, 0  # of the window that is being filled
         self._ended = 0  # since the last look
         self._look: asyncio.TimerHandle | None = None
 
     async def enter(self) -> None:
-        """Return when it is useful to run one more; at once where the function's pace is not known."""
+        """Return when it is useful to run one more."""
         if not self._waiting and self._has_room():
             self._running += 1
             return
@@ -72,7 +74,7 @@ class FunctionLine:
             self._let_in()
 
     def _has_room(self) -> bool:
-        return self._pace is None or self._running < max(_LEAST, self._pace * _MOST_A_MS)
+        return self._running < max(_LEAST, self._pace * _MOST_A_MS)
 
     def _let_in(self) -> None:
         turn = self._waiting.popleft()
@@ -91,7 +93,7 @@ class FunctionLine:
     def _look_at_line(self) -> None:
         """The line has moved, or all in it go on."""
         if self._ended < 2 * self._running:
-            self._pace, self._measured = None, 0
+            self._pace, self._measured = math.inf, 0
             while self._waiting:
                 self._let_in()
         self._ended, self._look = 0, None
