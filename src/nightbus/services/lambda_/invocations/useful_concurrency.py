@@ -28,7 +28,7 @@ import os
 from collections import deque
 
 _MOST_A_MS = 4  # invocations, of one function
-_LEAST = 3 * (os.cpu_count() or 1)
+_LEAST = os.cpu_count() or 1
 _WINDOW = 32  # durations
 _LOOK_SECONDS = 0.1
 
