@@ -144,17 +144,16 @@ def test_extensions_of_a_frozen_environment_get_their_shutdown_event(client: Cli
 
 
 def test_telemetry_is_delivered_before_the_freeze(client: Client) -> None:
-    """Its subscriber would take it half a minute later: what waits is sent earlier, and each event once."""
+    """Its subscriber would take it half a minute later: what waits is sent earlier, and each event once. Where the
+    environment were frozen before that, nothing would be sent, and no report would come."""
     body = f"listen()\nsubscribe('/2022-07-01/telemetry', buffering={SLOW_BUFFERING})\n"
     name = create(client, layer_of(telescope=program(LISTEN + body, EVENT_LOOP)))
-    began = time.monotonic()
     for count in (1, 2, 3):
         namespace = invoke(client, name, count)
         wait_frozen(namespace)
         wait_reported(client, name, count)
     types = [one["type"] for one in telemetry_of(client, name)]
     assert types[-12:] == ["platform.start", "function", "platform.runtimeDone", "platform.report"] * 3
-    assert time.monotonic() - began < 30
 
 
 def test_a_listener_that_does_not_answer_is_not_waited_for(client: Client) -> None:
@@ -201,6 +200,7 @@ def test_what_a_provisioned_environment_begins_at_import_waits_for_its_first_inv
 ) -> None:
     source = f"""
 import os, threading, time
+print("namespace", {OWN_NAMESPACE})
 moments = []
 def tick():
     while True:
@@ -226,10 +226,13 @@ def handler(event, context):
         return bool(found["Status"] == "READY")
 
     wait_for(ready)
+    said = wait_for(lambda: [one for one in log_of(client, name) if one.startswith("namespace ")])
+    namespace = int(said[-1].split()[1])
+    wait_frozen(namespace)
     began = time.monotonic()
     wait_for(lambda: time.monotonic() - began > 1)
-    kind, longest, namespace = invoke(client, name, qualifier="1")
-    assert (kind, longest > 0.5) == ("provisioned-concurrency", True)
+    kind, longest, again = invoke(client, name, qualifier="1")
+    assert (kind, longest > 0.9, again) == ("provisioned-concurrency", True, namespace)
     wait_frozen(namespace)
 
 

@@ -17,6 +17,13 @@ def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(useful_concurrency, "_LEAST", LEAST)
 
 
+@pytest.fixture(autouse=True)
+def looks(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """None at the line, which a busy machine may hold up for as long as a function that hangs."""
+    monkeypatch.setattr(useful_concurrency, "_LOOK_SECONDS", 3600.0)
+    return monkeypatch
+
+
 async def line_with_pace(milliseconds: float) -> FunctionLine:
     line = FunctionLine()
     for _ in range(_WINDOW):
@@ -97,7 +104,8 @@ async def test_a_function_that_became_slow_runs_more_at_once() -> None:
     await let_in(await entered(line, 100), 100)
 
 
-async def test_those_that_wait_for_a_function_that_hangs_go_on() -> None:
+async def test_those_that_wait_for_a_function_that_hangs_go_on(looks: pytest.MonkeyPatch) -> None:
+    looks.setattr(useful_concurrency, "_LOOK_SECONDS", 0.1)
     tasks = await entered(await line_with_pace(0.4), 100)
     await let_in(tasks, 100)
 
