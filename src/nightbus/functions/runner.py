@@ -335,11 +335,17 @@ class Runner:
         for name in there:
             parts = name.removeprefix("layers-").split("-")
             if not all(part[:_SHORT] in short for part in parts):
-                await asyncio.to_thread(self._packages.drop, name)
+                await self._remove(self._packages.drop, name)
         for name in compiled:
             if name.rpartition("-")[2][:_SHORT] not in short:
-                await asyncio.to_thread(remove_tree, self._folder / "pycache" / name)
-        self._known_paths.clear()
+                await self._remove(remove_tree, self._folder / "pycache" / name)
+
+    async def _remove(self, remove: Callable[[Any], object], what: Any) -> None:
+        """A function that comes back meanwhile finds its folders anew, also where not all could be removed."""
+        try:
+            await asyncio.to_thread(remove, what)
+        finally:
+            self._known_paths.clear()
 
     def in_memory(self) -> dict[str, int]:
         networks = {} if self.networks is None else {"networks of environments": len(self.networks)}

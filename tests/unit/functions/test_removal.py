@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from function_rig import Functions
+from nightbus.functions import runner
 from nightbus.functions.removal import remove_tree
 
 
@@ -104,6 +107,37 @@ async def test_a_function_whose_packages_were_swept_away_is_unpacked_again(tmp_p
         await functions.runner.sweep_packages(no_digests)
         assert await functions.run(replace(spec, revision="after"), 2) == 2
     finally:
+        await functions.runner.close()
+
+
+async def test_a_function_that_comes_back_during_a_sweep_finds_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    removing_more, goes_on = threading.Event(), threading.Event()
+
+    def remove(path: Path) -> None:
+        if removed:
+            removing_more.set()
+            goes_on.wait(60)
+        removed.append(path.name)
+        remove_tree(path)
+
+    functions = Functions(tmp_path)
+    try:
+        specs = [functions.define(f"def handler(event, context): return {n}", name=f"f{n}") for n in range(2)]
+        for spec in specs:
+            await functions.run(spec)
+            await functions.runner.retire(spec.scope, spec.name)
+        monkeypatch.setattr(runner, "remove_tree", remove)
+        sweeping = asyncio.create_task(functions.runner.sweep_packages(no_digests))
+        await asyncio.to_thread(removing_more.wait, 60)
+        (back,) = [n for n, spec in enumerate(specs) if spec.code_digest[:32] in removed[0]]
+        assert await functions.run(replace(specs[back], revision="after")) == back
+        goes_on.set()
+        await sweeping
+    finally:
+        goes_on.set()
         await functions.runner.close()
 
 
