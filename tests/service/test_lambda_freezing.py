@@ -143,6 +143,49 @@ def test_extensions_of_a_frozen_environment_get_their_shutdown_event(client: Cli
     wait_for(lambda: not of_namespace(namespace))
 
 
+# Its other threads wait in a system call as the first one does: any of them could take the signal.
+GRACEFUL = f"""
+import os, signal, socket, sys, threading
+def bye(*_):
+    print("good bye", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, bye)
+ours, theirs = socket.socketpair()
+for _ in range(8):
+    threading.Thread(target=ours.recv, args=(1,), daemon=True).start()
+def handler(event, context):
+    return {OWN_NAMESPACE}
+"""
+
+
+def test_the_first_thread_of_a_frozen_runtime_gets_its_signal(client: Client) -> None:
+    name = create(client, layer_of(witness=program()), GRACEFUL)
+    namespace = invoke(client, name)
+    wait_frozen(namespace)
+    client("lambda").delete_function(FunctionName=name)
+    wait_for(lambda: "good bye" in log_of(client, name))
+
+
+def test_what_a_child_takes_at_last_counts_against_the_memory(client: Client) -> None:
+    """It is there before the answer, and maybe after the last look at the machine's processes."""
+    source = f"""
+import os, time
+def handler(event, context):
+    if event:
+        read, write = os.pipe()
+        if os.fork() == 0:
+            kept = b"x" * (200 << 20)
+            os.write(write, b".")
+            time.sleep(600)
+        os.read(read, 1)
+    return {OWN_NAMESPACE}
+"""
+    name = create(client, source=source, MemorySize=128)
+    namespace = invoke(client, name)
+    client("lambda").invoke(FunctionName=name, Payload=b"1")
+    wait_for(lambda: not of_namespace(namespace))
+
+
 def test_telemetry_is_delivered_before_the_freeze(client: Client) -> None:
     """Its subscriber would take it half a minute later: what waits is sent earlier, and each event once. Where the
     environment were frozen before that, nothing would be sent, and no report would come."""

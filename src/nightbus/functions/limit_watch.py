@@ -2,10 +2,11 @@
 
 While each invocation is over before its first look is due, it looks at the memory every two seconds, unless the runtime
 itself says that it used too much. An environment is frozen when two looks, a tenth of a second apart, found it idle
-(`freezing`): the invocations themselves set no timer and send no signal for that. A frozen one changes no more, and is
-looked at twice, since a look at the machine's processes may have been taken before its last children began. One that
-has a process that runs is frozen again, and watched on: of processes that do nothing but send SIGCONT to each other,
-one may run when the signals to stop them have all been sent.
+(`freezing`): the invocations themselves set no timer and send no signal for that. A frozen one changes no more. It is
+looked at twice, since a look at the machine's processes may have been taken before its last children began, and then
+every half minute. One that has a process that runs is frozen again, and watched as before: of processes that do nothing
+but send SIGCONT to each other, one may run when the signals to stop them have all been sent, and the kernel sends
+SIGCONT for a timer or a socket where it was asked to.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SAMPLE_SECONDS = 0.1
 _SHORT_SECONDS = 0.09  # a timer may be a little early
 _IDLE_SAMPLE_SECONDS = 2.0
 _LOOKS_WHEN_FROZEN = 2
+_FROZEN_SAMPLE_SECONDS = 30.0
 _MEGABYTE = 1024 * 1024
 
 
@@ -108,17 +110,18 @@ class LimitWatch:
             self._idle_after, self._pause, self._looks_left = self._began, _SAMPLE_SECONDS, _LOOKS_WHEN_FROZEN
         elif self._process.is_frozen and self._processes.are_stopped(self._process.pid):
             self._looks_left -= 1
+            if self._looks_left <= 0:
+                self._pause = _FROZEN_SAMPLE_SECONDS
         elif self._process.is_frozen:
             self._process.freeze()
-            self._looks_left = _LOOKS_WHEN_FROZEN
+            self._pause, self._looks_left = _IDLE_SAMPLE_SECONDS, _LOOKS_WHEN_FROZEN
         elif self._is_at_rest() and self._process.freeze():
             self._pause = _IDLE_SAMPLE_SECONDS
         else:
             self._pause = min(2 * self._pause, _IDLE_SAMPLE_SECONDS)
-        if self._looks_left > 0:
-            self._set(self._pause)
+        self._set(self._pause)
         if self._process.is_frozen or self._loop.time() - self._looked >= _IDLE_SAMPLE_SECONDS:
-            self._look_at_memory(_IDLE_SAMPLE_SECONDS)
+            self._look_at_memory(max(self._pause, _IDLE_SAMPLE_SECONDS))
 
     def _look_at_memory(self, fresh_seconds: float = FRESH_SECONDS) -> None:
         process, self._looked = self._process, self._loop.time()

@@ -26,14 +26,19 @@ def parent_of(pid: int) -> int | None:
         return None
 
 
+def state_of(pid: int) -> str:
+    """The state of its first thread as /proc names it: S sleeps, T is stopped. "" where there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except (OSError, IndexError):
+        return ""
+
+
 def is_stopped(pid: int) -> bool:
     """Whether a signal has stopped it. Also where it has ended, and where it waits for a child that has its memory
     (vfork), which no signal ends before the child goes on."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - a path object would double the cost
-            return file.read().rpartition(b")")[2].split()[0] not in (b"R", b"S")
-    except (OSError, IndexError):
-        return True
+    return state_of(pid) not in ("R", "S")
 
 
 def children_of(parents: Iterable[tuple[int, int]]) -> dict[int, list[int]]:

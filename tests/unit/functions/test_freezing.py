@@ -283,3 +283,23 @@ async def test_a_frozen_environment_ends_with_its_function(functions: Functions,
     async with asyncio.timeout(60):
         while any(state_of(pid) not in "ZX" for pid in pids):
             await asyncio.sleep(0.01)
+
+
+async def test_a_signal_after_the_freeze_reaches_the_first_thread(functions: Functions, way: str) -> None:
+    """Which handles it in Python; its other threads wait in a system call as it does."""
+    spec = functions.define(
+        f"""
+        import os, signal, socket, sys, threading
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        ours, theirs = socket.socketpair()
+        for _ in range(8):
+            threading.Thread(target=ours.recv, args=(1,), daemon=True).start()
+        def handler(event, context):
+            return [{OWN_NAMESPACE}, os.getpid()]
+        """
+    )
+    await frozen(machine_pids(await functions.run(spec)))
+    ((environment,),) = functions.runner._pool._idle.values()
+    await environment._process.terminate()
+    async with asyncio.timeout(30):
+        assert await environment._process.exit == 7 << 8

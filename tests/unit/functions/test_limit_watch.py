@@ -110,7 +110,7 @@ async def test_what_rests_is_frozen_and_looked_at_twice_and_what_works_is_thawed
     async with asyncio.timeout(30):
         await process.frozen.wait()
         looks = used.looks
-        while watch._timer is not None:
+        while watch._pause < 30:
             await asyncio.sleep(0.01)
     assert used.looks - looks in (2, 3)  # and one as it was frozen
     watch.start(60, lambda: None)
@@ -130,8 +130,9 @@ async def test_what_runs_though_it_is_frozen_is_frozen_again_and_looked_at_on(
     async with asyncio.timeout(30):
         await process.frozen.wait()
         looks = used.looks
-        while watch._timer is not None:
+        while watch._pause < 30:
             await asyncio.sleep(0.01)
+    watch.stop()
     assert process.freezes == 1 + 5
     assert used.looks - looks >= 5 + 2
 

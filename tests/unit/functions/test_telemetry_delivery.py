@@ -21,6 +21,7 @@ class Listener:
         self.status = 200
         self.came = asyncio.Event()
         self.port = 0
+        self.is_frozen = False
 
     async def listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -49,8 +50,15 @@ class Listener:
 
     def subscriber(self, items: int = 1000, size: int = 262_144, seconds: float = 60.0) -> Subscriber:
         types = ("platform", "function")
+        buffering = Buffering(items, size, seconds)
         return Subscriber(
-            "127.0.0.1", self.port, "sandbox:1", "/path?q=1", types, Buffering(items, size, seconds)
+            "127.0.0.1",
+            self.port,
+            "sandbox:1",
+            "/path?q=1",
+            types,
+            buffering,
+            is_frozen=lambda: self.is_frozen,
         )
 
 
@@ -134,3 +142,37 @@ async def test_a_listener_that_never_answers_is_not_waited_for() -> None:
     subscriber.close()
     subscriber.add(_event(2))
     server.close()
+
+
+async def test_nothing_is_sent_to_a_frozen_listener_and_all_before_and_after(listener: Listener) -> None:
+    subscriber = listener.subscriber(seconds=0.01)
+    subscriber.add(_event(1))
+    async with asyncio.timeout(10):
+        while not subscriber.deliver():
+            await asyncio.sleep(0.001)
+    assert listener.batches == [[_event(1)]]
+    listener.is_frozen = True
+    subscriber.add(_event(2))
+    async with asyncio.timeout(10):
+        while subscriber._timer is not None:
+            await asyncio.sleep(0.001)
+    assert not subscriber.deliver()
+    assert subscriber._sending is None
+    listener.is_frozen = False
+    assert not subscriber.deliver()
+    assert await listener.until(2) == [_event(1), _event(2)]
+
+
+async def test_what_a_listener_refused_before_the_freeze_is_not_sent_again_in_it(listener: Listener) -> None:
+    listener.status = 500
+    subscriber = listener.subscriber(items=1)
+    subscriber.add(_event(1))
+    await asyncio.wait_for(listener.came.wait(), 10)
+    listener.is_frozen, listener.status = True, 200
+    async with asyncio.timeout(10):
+        while subscriber._sending is not None:
+            await asyncio.sleep(0.001)
+    assert listener.batches == []
+    listener.is_frozen = False
+    subscriber.add(_event(2))
+    assert await listener.until(2) == [_event(1), _event(2)]

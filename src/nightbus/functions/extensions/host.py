@@ -200,7 +200,7 @@ class ExtensionHost:
         ends = self._clock.monotonic() + _SHUTDOWN_SECONDS
         if self._link is None:
             if self.registry.has_internal and reason == "spindown":
-                self._process.terminate()
+                await self._process.terminate()
                 await asyncio.wait([self._process.exit], timeout=_INTERNAL_SECONDS)
             return
         if reason == "spindown" and not self._process.exit.done():

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 PR_SET_PDEATHSIG = 1
 FOLDER = "extensions"
@@ -112,10 +113,27 @@ def become_child(private):
 
 def send_signal(pid, number):
     if pid:
+        if number != signal.SIGKILL:
+            wait_for_first_thread(pid)
         try:
             os.kill(pid, number)
         except OSError:
             pass
+
+
+def wait_for_first_thread(pid):
+    """Until it waits, at most a second. After a freeze it runs a moment later than we do, and the kernel would give the
+    signal to another thread, of which the first one, which handles signals in Python, would not hear."""
+    for _ in range(500):
+        try:
+            with open("/proc/%d/stat" % pid, "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+        except OSError:  # it is gone, or /proc is closed
+            time.sleep(0.02)
+            return
+        if state not in (b"T", b"R"):
+            return
+        time.sleep(0.002)
 
 
 def reap(node, children, runtime):
