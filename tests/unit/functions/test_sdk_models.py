@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +17,7 @@ import botocore.session
 import pytest
 
 from function_rig import Functions
+from nightbus.functions import zygotes
 from nightbus.functions.zygote.sdk_models import MOST_BYTES, SdkModels
 
 LOADED = """
@@ -173,3 +177,22 @@ def test_a_loader_with_folders_of_its_own_reads_them(models: SdkModels, tmp_path
     (tmp_path / "partitions.json").write_text('{"own": true}')
     loader = botocore.session.create_loader(str(tmp_path))
     assert loader.load_data("partitions") == {"own": True}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it opens what is in /proc")
+def test_a_zygote_goes_on_where_a_function_has_read_a_report_first() -> None:
+    """In /proc/self/fd whoever may write to a pipe finds it, and opens it to read."""
+    spec = importlib.util.spec_from_file_location("zygote_main", zygotes._SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    zygote_main = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(zygote_main)
+    read, write = zygote_main.sdk_models.pipe()
+    try:
+        os.write(write, b"[]\n")
+        with open(f"/proc/self/fd/{write}", "rb", 0) as stolen:  # noqa: PTH123
+            assert stolen.read(4096) == b"[]\n"
+        assert zygote_main.learn(read) is False
+    finally:
+        os.close(read)
+        os.close(write)

@@ -162,7 +162,10 @@ def answer(control, protection, environments, spare, line, descriptors, learned)
 def learn(learn_read):
     """After what there is to fork, since it takes 10 to 100 ms. A line is whole, or a function wrote nonsense. Returns
     whether something was learned."""
-    lines = os.read(learn_read, sdk_models.MOST_REPORTED).splitlines()
+    try:
+        lines = os.read(learn_read, sdk_models.MOST_REPORTED).splitlines()
+    except BlockingIOError:  # a function has read it: who has one end of a pipe can open the other in /proc
+        return False
     learned = [models.learn(line) for line in lines]
     if any(learned):
         settle_memory()
