@@ -294,7 +294,7 @@ def own_sizes(node: RunningNode) -> dict[str, int]:
 def family_of(node: RunningNode) -> set[int]:
     """The node's zygotes, and what these have forked."""
     parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for stat in (one / "stat" for one in Path("/proc").iterdir() if one.name.isdecimal()):
         with contextlib.suppress(OSError):
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
     family, size = {node.process.pid}, 0

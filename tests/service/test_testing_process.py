@@ -37,7 +37,8 @@ def _begin(temporary: Path) -> subprocess.Popen[bytes]:
 
 
 def _gone(temporary: Path) -> bool:
-    running = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(temporary) in _text(path)]
+    processes = (one / "cmdline" for one in Path("/proc").iterdir() if one.name.isdecimal())
+    running = [path for path in processes if str(temporary) in _text(path)]
     return not running and not list(temporary.glob("nightbus-testing-*"))
 
 

@@ -34,7 +34,7 @@ FILES = {
 
 
 @pytest.mark.skipif(
-    any(os.environ.get(f"NIGHTBUS_TEST_{name}") for name in ("TWO_NODES", "YIELDS")),
+    any(os.environ.get(f"NIGHTBUS_TEST_{name}") for name in ("TWO_NODES", "YIELDS", "STORE")),
     reason="every node of this run is a special one already",
 )
 @pytest.mark.parametrize("what", FILES)

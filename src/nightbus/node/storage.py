@@ -78,26 +78,35 @@ async def open_shared(
     counters: Counters,
     worker: Worker | None = None,
 ) -> Storage:
-    """`worker`: one of several processes that have the folder, each with a part of its own.
+    """`worker`: one of several processes that have the folder, each with a part of its own. Waits for half a minute
+    where the server starts too, or is slow.
 
     Raises FolderInUse, CannotOpenStore, SettingsError.
     """
-    database, given = shared.database, shared.key_or_file(folder)
+    database = shared.database
     own = folder if worker is None else worker.folder(folder)
     lock = FolderLock.acquire(own)
     try:
         with _said(database):
             database.timelines.remember_in(own / TIMELINE_FILE)
-            key, made = await _vault_key(database, given, folder)
             from nightbus.store.postgres.nodes import Presence
+            from nightbus.store.postgres.retries import until_it_is_ready
             from nightbus.store.postgres.store import PostgresStore
 
             suffix = "" if worker is None else f"/{worker.number}"
             presence = Presence(url=shared.node_url, home=home_of(own), suffix=suffix)
             places = shared.blob_places(folder)
-            store = await PostgresStore.open(
-                database, clock, counts=counters.commits, presence=presence, blobs=places
-            )
+
+            async def vault_key() -> tuple[bytes, Path | None]:
+                return await _vault_key(database, shared.key_or_file(folder), folder)
+
+            async def opened() -> PostgresStore:
+                return await PostgresStore.open(
+                    database, clock, counts=counters.commits, presence=presence, blobs=places
+                )
+
+            key, made = await until_it_is_ready(vault_key, database.shown)
+            store = await until_it_is_ready(opened, database.shown)
     except BaseException:
         lock.release()
         raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from frozen_proxy import FrozenProxy, frozen_proxy
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
+from nightbus.counters import Counters
+from nightbus.node.shared_store import SharedStore
+from nightbus.node.storage import open_shared
 from nightbus.store.interface import SYSTEM, PutRecord, Record, StoreUnavailable
 from nightbus.store.postgres.clock import ClusterClock
 from nightbus.store.postgres.connections import Database
@@ -29,12 +34,14 @@ async def database() -> AsyncIterator[Database]:
         yield made
 
 
-async def behind(proxy: FrozenProxy, database: Database) -> PostgresStore:
+def url_by(proxy: FrozenProxy, database: Database) -> str:
     server = postgres_server()
     url = server.url_by_network(urlsplit(database.url).path[1:])
-    return await PostgresStore.open(
-        Database(url.replace(f":{server.port}/", f":{proxy.port}/")), ClusterClock(SystemClock())
-    )
+    return url.replace(f":{server.port}/", f":{proxy.port}/")
+
+
+async def behind(proxy: FrozenProxy, database: Database) -> PostgresStore:
+    return await PostgresStore.open(Database(url_by(proxy, database)), ClusterClock(SystemClock()))
 
 
 async def answer_of(store: PostgresStore) -> Record | StoreUnavailable | None:
@@ -115,3 +122,23 @@ async def test_a_server_that_refuses_heartbeats_is_not_silent(database: Database
     assert before <= await pids(database)
     await owner.close()
     await store.close()
+
+
+async def test_a_start_waits_for_a_database_that_does_not_answer_yet(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with frozen_proxy(postgres_server().port) as proxy:
+        proxy.flows.clear()
+        shared = SharedStore(url_by(proxy, database))
+        with caplog.at_level(logging.WARNING, "nightbus.store"):
+            opening = asyncio.ensure_future(
+                open_shared(shared, tmp_path, SystemClock(), 0, counters=Counters())
+            )
+            while not caplog.messages and not opening.done():
+                await asyncio.sleep(0.05)
+            proxy.flows.set()
+            storage = await opening
+    assert caplog.messages == [
+        f"{shared.database.shown} cannot be used yet, and is tried for 30 s: it does not answer in time"
+    ]
+    await storage.close()

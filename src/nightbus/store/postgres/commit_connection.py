@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nightbus.store.postgres import plain_groups
 from nightbus.store.postgres.batches import Batch, Group, group_of
 from nightbus.store.postgres.connections import Database
+from nightbus.store.postgres.effects import MOST_OF_A_STATEMENT
 from nightbus.store.postgres.failures import is_lack_of_room, is_outage, is_tried_again
 from nightbus.store.postgres.group import Outcome, Transaction
 from nightbus.store.postgres.names import Names
@@ -62,7 +63,8 @@ class CommitConnection:
         if connection is None or connection.is_closed():
             connection = self._connection = await self._connect()
             self._names.forget_all()
-        rows = self._plain(batches) if all(batch.is_plain for batch in batches) else None
+        is_small = sum(batch.size for batch in batches) < MOST_OF_A_STATEMENT
+        rows = self._plain(batches) if is_small and all(batch.is_plain for batch in batches) else None
         if rows is not None and (group := await self._write_plain(connection, batches, rows)) is not None:
             return group
         try:

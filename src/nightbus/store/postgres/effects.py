@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nightbus.store.interface import RecordName
 from nightbus.store.postgres import blob_rows
@@ -12,6 +13,7 @@ from nightbus.store.postgres.plan import Plan, Written
 if TYPE_CHECKING:
     import asyncpg
 
+Row = TypeVar("Row", bound=tuple[Any, ...])
 _ENTRIES = """
 INSERT INTO entry (log, position, time, key, once, data)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
@@ -62,6 +64,9 @@ WHERE blob_owner.digest = released.digest AND blob_owner.owner = released.owner
 """
 
 
+MOST_OF_A_STATEMENT = (
+    4_000_000  # bytes of data, some 5 ms of the event loop, which encodes a statement at once
+)
 _PLACEHOLDER = Written(0, b"{}", 1)
 
 
@@ -77,22 +82,35 @@ async def write(
     if plan.owners:
         await _write_owners(connection, plan)
     grouped = await _settle(connection, plan) if plan.settled else set()
-    if plan.entries:
-        await connection.execute(_ENTRIES, *map(list, zip(*plan.entries, strict=True)))
+    for entries in _portions(plan.entries):
+        await connection.execute(_ENTRIES, *map(list, zip(*entries, strict=True)))
     if plan.grown or plan.came_back:
         rows = dict.fromkeys(plan.came_back, 0) | plan.grown
         await connection.execute(_NAMES, list(rows), list(rows.values()))
-    if not plan.items:
-        return [], grouped
-    ids = await connection.fetch(_ITEMS, *map(list, zip(*plan.items, strict=True)))
-    return [row[0] for row in ids], grouped
+    ids: list[int] = []
+    for items in _portions(plan.items):
+        made = await connection.fetch(_ITEMS, *map(list, zip(*items, strict=True)))
+        ids += [row[0] for row in made]
+    return ids, grouped
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The rows of one statement after the other; their data is the last column."""
+    first = size = 0
+    for at, row in enumerate(rows):
+        size += len(row[-1] or b"")
+        if size >= MOST_OF_A_STATEMENT:
+            yield rows[first : at + 1]
+            first, size = at + 1, 0
+    if first < len(rows):
+        yield rows[first:]
 
 
 async def _settle(connection: asyncpg.Connection, plan: Plan) -> set[int]:
     done = [key for key, back in plan.settled.items() if back is None]
     backs = [(*key, back.due, back.data) for key, back in plan.settled.items() if back is not None]
-    if backs:
-        await connection.execute(_BACK, *map(list, zip(*backs, strict=True)))
+    for some in _portions(backs):
+        await connection.execute(_BACK, *map(list, zip(*some, strict=True)))
     if not done:
         return set()
     return {row[0] for row in await connection.fetch(_DONE, *map(list, zip(*done, strict=True)))}

@@ -21,7 +21,8 @@ def reason_of(url: str, failure: BaseException) -> str:
         return f"the server's certificate is refused: {failure.verify_message}"
     if isinstance(failure, OSError) and (named := next(_unusable(url), "")):
         return named
-    said = " ".join(str(failure).split()) or type(failure).__name__
+    silence = "it does not answer in time" if isinstance(failure, TimeoutError) else type(failure).__name__
+    said = " ".join(str(failure).split()) or silence
     certificate = tls_settings(url).get("sslcert")
     # With TLS 1.3 the server refuses a client's certificate after the client's part of the handshake.
     if certificate and (isinstance(failure, ssl.SSLError | ConnectionResetError) or _was_cut(failure)):
