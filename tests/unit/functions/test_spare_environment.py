@@ -155,24 +155,26 @@ def handler(event, context):
             if mode.startswith("rw") and not rest[-1].startswith("[v"):
                 first, end = (int(text, 16) for text in extent.split("-"))
                 memory.seek(first)
-                found += memory.read(end - first).count(wanted)
+                between = memory.read(end - first).split(wanted)[1:-1]
+                found += sum(not text for text in between)
     return found
 """
 
 
 async def test_no_variable_of_another_function_is_in_its_memory(tmp_path: Path) -> None:
-    """Also not in what was freed: the lengths are several, since memory that is freed is used again by length."""
-    secrets = {f"SECRET{count}": OF_ANOTHER * count for count in (1, 2, 5, 10, 20, 50)}
+    """Also not in what was freed: the lengths are several, since freed memory is used again by length. A text is
+    found where it stands twice in a row, which what is looked for itself does not."""
+    secrets = {f"SECRET{count}": OF_ANOTHER * count for count in (2, 3, 5, 10, 20, 50)}
     looked_for = [byte ^ 1 for byte in OF_ANOTHER.encode()]
     functions = Functions(tmp_path)
     try:
         own = functions.define(MEMORY, environment=secrets)
-        assert await functions.run(own, looked_for) > len(secrets)
+        assert await functions.run(own, looked_for) >= len(secrets)
         spare = await spare_pid(functions)
         found = await functions.run(functions.define(MEMORY, name="g"), looked_for)
         assert spare in [one._process.pid for one in environments(functions)]
         await kill(await spare_pid(functions))
         without = await functions.run(functions.define(MEMORY, name="h"), looked_for)  # not forked ahead
-        assert (found, without) == (1, 1)  # what it looks for itself
+        assert (found, without) == (0, 0)
     finally:
         await functions.runner.close()
