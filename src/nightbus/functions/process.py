@@ -15,12 +15,11 @@ from typing import Any
 from nightbus.functions.environment_network import EnvironmentNetwork, NetworkFailed
 from nightbus.functions.freezing import Freezer, freezer
 from nightbus.functions.init_link import InitLink
-from nightbus.functions.process_tree import state_of
+from nightbus.functions.process_tree import threads_wait
 from nightbus.functions.variables_file import variables_file
 from nightbus.functions.zygotes import Zygote, ZygoteDied
 
-_WAKING = ("T", "R")  # states of a thread that was stopped and does not wait yet
-_LOOK_SECONDS, _MOST_LOOKS = 0.002, 500
+_LOOK_SECONDS, _MOST_LOOKS = 0.002, 250
 
 
 class EnvironmentProcess:
@@ -97,13 +96,13 @@ class EnvironmentProcess:
     async def terminate(self) -> None:
         """Let it end itself.
 
-        The first thread of one that was frozen waits again before the signal comes. The kernel would else give it to
-        another thread, and the first one, which handles signals in Python, would not hear of it.
+        The threads of one that was frozen wait again before the signal comes, or half a second has passed. One that
+        still wakes would else take it, and the first one, which handles signals in Python, would not hear of it.
         """
         looks = _MOST_LOOKS if self.is_frozen else 0
         self.thaw()
         for _ in range(looks):
-            if state_of(self.pid) not in _WAKING:
+            if threads_wait(self.pid):
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         if self.pid and not self.gone.done():

@@ -35,6 +35,15 @@ def state_of(pid: int) -> str:
         return ""
 
 
+def threads_wait(pid: int) -> bool:
+    """Whether no thread of it is stopped or can run; also where there is no such process."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return True
+    return not any(state_of(int(one)) in ("R", "T") for one in threads)
+
+
 def is_stopped(pid: int) -> bool:
     """Whether a signal has stopped it. Also where it has ended, and where it waits for a child that has its memory
     (vfork), which no signal ends before the child goes on."""

@@ -114,26 +114,29 @@ def become_child(private):
 def send_signal(pid, number):
     if pid:
         if number != signal.SIGKILL:
-            wait_for_first_thread(pid)
+            wait_for_threads(pid)
         try:
             os.kill(pid, number)
         except OSError:
             pass
 
 
-def wait_for_first_thread(pid):
-    """Until it waits, at most a second. After a freeze it runs a moment later than we do, and the kernel would give the
-    signal to another thread, of which the first one, which handles signals in Python, would not hear."""
-    for _ in range(500):
+def wait_for_threads(pid):
+    """Until all threads of the process wait, at most 0.2 s. After a freeze they run a moment later than we do. One that
+    still wakes would take the signal, and the first one, which handles signals in Python, would not hear of it."""
+    for _ in range(100):
         try:
-            with open("/proc/%d/stat" % pid, "rb") as file:
-                state = file.read().rpartition(b")")[2].split()[0]
+            if not any(thread_state(pid, one) in (b"R", b"T") for one in os.listdir("/proc/%d/task" % pid)):
+                return
         except OSError:  # it is gone, or /proc is closed
             time.sleep(0.02)
             return
-        if state not in (b"T", b"R"):
-            return
         time.sleep(0.002)
+
+
+def thread_state(pid, thread):
+    with open("/proc/%d/task/%s/stat" % (pid, thread), "rb") as file:
+        return file.read().rpartition(b")")[2].split()[0]
 
 
 def reap(node, children, runtime):
