@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping
 
 
 def parents() -> dict[int, int]:
-    """The parent of every process. Blocks while it reads."""
-    found = {}
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():  # noqa: PTH112, PTH208
+    """The parent of every process; of none where the node has no descriptor left for a look. Blocks while it reads."""
+    found: dict[int, int] = {}
+    try:
+        names = os.listdir("/proc") if os.path.isdir("/proc/self") else []  # noqa: PTH112, PTH208
+    except OSError:
+        return found
+    for name in names:
         if name.isdigit():
             parent = parent_of(int(name))
             if parent is not None:
