@@ -41,6 +41,11 @@ def hand_over_listeners(link, addresses):
 
 
 def give_socket(link):
-    """Raises OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+    """Raises OSError. Where none can be made now, the answer has none, and the node may ask again."""
+    try:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        link.send(b"none")
+        return
+    with made:
         linux.send_descriptors(link, b"socket", [made.fileno()])
