@@ -18,6 +18,7 @@ from environment_processes import of_namespace, state_of
 from function_rig import OWN_NAMESPACE, Functions, machine_pids
 from nightbus.functions import limit_watch, process
 from nightbus.functions.freezing import TreeFreezer
+from nightbus.functions.process_tree import threads_wait
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 
 PROGRAM = """
@@ -303,3 +304,34 @@ async def test_a_signal_after_the_freeze_reaches_the_first_thread(functions: Fun
     await environment._process.terminate()
     async with asyncio.timeout(30):
         assert await environment._process.exit == 7 << 8
+
+
+async def test_the_threads_of_a_frozen_runtime_with_an_extension_wait_before_its_signal(
+    functions: Functions, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def look(pid: int) -> bool:
+        looked_at.append(pid)
+        return threads_wait(pid)
+
+    monkeypatch.setattr(process, "threads_wait", look)
+    spec = functions.define(
+        f"""
+        import os, threading, urllib.request as http
+        def call(path, headers, data=None):
+            address = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension/" + path
+            return http.urlopen(http.Request(address, data, headers))
+        made = call("register", {{"Lambda-Extension-Name": "inside"}}, b'{{"events": []}}')
+        own = {{"Lambda-Extension-Identifier": made.headers["Lambda-Extension-Identifier"]}}
+        threading.Thread(target=call, args=("event/next", own), daemon=True).start()
+        def handler(event, context):
+            return [{OWN_NAMESPACE}, os.getpid()]
+        """
+    )
+    await frozen(machine_pids(await functions.run(spec)))
+    ((environment,),) = functions.runner._pool._idle.values()
+    await functions.runner.retire(spec.scope, spec.name)
+    async with asyncio.timeout(60):
+        await environment._process.gone
+    assert environment._process.pid in looked_at

@@ -196,13 +196,13 @@ class ExtensionHost:
     async def shut_down(self, reason: str) -> None:
         """`reason` is spindown, timeout or failure: after these the runtime gets no time to end itself."""
         self.registry.is_shutting_down = True
-        self._process.thaw()
         ends = self._clock.monotonic() + _SHUTDOWN_SECONDS
         if self._link is None:
             if self.registry.has_internal and reason == "spindown":
                 await self._process.terminate()
                 await asyncio.wait([self._process.exit], timeout=_INTERNAL_SECONDS)
             return
+        self._process.thaw()
         if reason == "spindown" and not self._process.exit.done():
             self._link.send({"signal": int(signal.SIGTERM)})
             grace = _INTERNAL_SECONDS if self.registry.has_internal else _RUNTIME_SECONDS
