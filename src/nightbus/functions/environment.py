@@ -30,13 +30,10 @@ Invariants
    and once; a process that has run out of time is killed, so that it has no next invocation to confuse with this one.
 5. Where the process answered and has exited when both are seen, the answer counts.
 6. A process that is killed takes with it what it forked (`isolation.namespaces`; without these `isolation.orphans`).
-7. The log of an invocation is written before its result is returned (`flushed`), so that whoever has the result can
-   read it.
-8. A warm environment is taken only until 15 minutes and its time limit before its credentials end (`expires`), so that
-   an invocation that has begun does not lose them on the way.
+7. The log of an invocation is written before its result is returned (`flushed`): who has the result can read it.
+8. A warm environment is taken only until 15 minutes and its time limit before its credentials end (`expires`).
 
-What would break them: two callers of `invoke` at once (the pool hands an environment to one), an `await` between
-`is_asked` and `give`, or a way back from `usable` False.
+What would break them: two callers of `invoke` at once, an `await` between `is_asked` and `give`, `usable` set again.
 """
 
 from __future__ import annotations
@@ -348,7 +345,10 @@ class Environment:
         return self._process.is_frozen
 
     def _is_at_rest(self) -> bool:
-        """Runtime and extensions wait: it is to be frozen. Not with a debugger, which would wait as well."""
+        """They wait: it is to be frozen, unless a debugger waits too. A runtime that asks no more ends at its limit."""
+        limit = 0 if self._paths.debugger else self._deadline
+        if self._is_initialised and not self._api.is_waiting and 0 < limit < self._clock.monotonic():
+            self.kill("timeout")
         waits = self._api.is_waiting and self._is_initialised and self.usable and not self._paths.debugger
         return waits and (self._extensions is None or self._extensions.is_at_rest())
 

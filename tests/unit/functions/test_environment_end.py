@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from environment_processes import state_of
 from function_rig import OWN_NAMESPACE, Functions, machine_pids, zygote_pid
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
@@ -288,5 +289,25 @@ async def test_a_stopped_zygote_goes_on(tmp_path: Path) -> None:
         await functions.runner.close()
 
 
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+ASKS_NO_MORE = """#!/bin/sh
+exec /usr/bin/env python3 -c '
+import json, os, time, urllib.request as http
+base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+with http.urlopen(base + "next") as reply:
+    id = reply.headers["Lambda-Runtime-Aws-Request-Id"]
+answer = [os.stat("/proc/self/ns/pid").st_ino, os.getpid()]
+http.urlopen(base + id + "/response", json.dumps(answer).encode()).close()
+time.sleep(600)
+'
+"""
+
+
+async def test_a_runtime_that_asks_no_more_ends_at_its_time_limit(functions: Functions) -> None:
+    """What it does after its answer belongs to the invocation, as on AWS, and may take no longer."""
+    digest = functions.package({"bootstrap": ASKS_NO_MORE}, 0o755)
+    spec = functions.define("", code_digest=digest, runtime="provided.al2023", timeout=3)
+    seen = await functions.run(spec)
+    (pid,) = machine_pids(seen)
+    async with asyncio.timeout(60):
+        while state_of(pid) not in "ZX":
+            await asyncio.sleep(0.01)
