@@ -2,7 +2,8 @@
 
 It reads a record, decides, and commits with the revision that it read. Where another commit came between, the store
 raises Conflict and has written nothing; then the whole attempt runs again, beginning with its reads. Of all attempts
-at one record one succeeds each time, so every caller gets its turn and no update is lost.
+at one record one succeeds each time, so no update is lost. Callers of a store that writes in groups may keep time with
+each other, so that the same one is late each time: who has lost often waits for a random moment between attempts.
 
 What an attempt decides (that something exists already, that a limit is reached) it decides from what it has just read.
 So a Conflict needs no error of its own: an attempt that creates with `expect=0` finds the record the next time.
@@ -13,12 +14,16 @@ cannot begin again, such as one that has consumed its body, name it themselves.
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from nightbus.store.interface import Conflict
 
+_OFTEN = 10
+_LONGEST_PAUSE = 0.01  # seconds, some commits
 MOST_ATTEMPTS = 200  # who loses that often has as many others beside it, and should hear of it
 
 P = ParamSpec("P")
@@ -46,7 +51,9 @@ def retries_on_conflict(attempt: Callable[P, Awaitable[T]]) -> Callable[P, Await
 
     @functools.wraps(attempt)
     async def retrying(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(MOST_ATTEMPTS):
+        for number in range(MOST_ATTEMPTS):
+            if number >= _OFTEN:
+                await asyncio.sleep(random.random() * _LONGEST_PAUSE)  # noqa: S311 - not a secret
             try:
                 return await attempt(*args, **kwargs)
             except Conflict as conflict:

@@ -48,6 +48,18 @@ async def test_an_attempt_that_always_loses_comes_to_an_end() -> None:
     assert lost.value.key == "key"
 
 
+async def test_who_has_lost_often_waits_between_attempts() -> None:
+    """Else it keeps time with others, whose commits come just before its own each time."""
+    ends = asyncio.get_running_loop().time() + 0.05
+
+    @retries_on_conflict
+    async def lose_for_a_while() -> None:
+        if asyncio.get_running_loop().time() < ends:
+            raise Conflict("kind", "key")
+
+    await lose_for_a_while()
+
+
 async def test_other_failures_are_not_tried_again() -> None:
     attempts = 0
 
